@@ -1,0 +1,331 @@
+"""`check_gradient` and `assert_gradient`: the story of one check from top to bottom.
+
+>>> report = check_gradient(lambda x: np.sum(x**2), lambda x: 2 * x, np.array([1.0, -3.0]))
+>>> report.verdict
+<Verdict.PASS: 'PASS'>
+>>> report = check_gradient(lambda x: np.sum(x**2), lambda x: x, np.array([1.0, -3.0]))
+>>> print(report.blocks["x"].size_of_mistake())
+wrong in 2 of 2 entries: 2 times too small
+
+Parameters become a flat vector (`parameters`), the callables are guarded (`functions`),
+structure is compared (`structure`), derivatives are measured (`noise`, `differences`) and
+judged (`verdict`); what comes out is a `GradientReport` (`report`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from gradcheck import noise, structure
+from gradcheck.comparison import Comparison, Rules, compare
+from gradcheck.differences import Point
+from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.functions import Cost, Function, as_scalar, split_pair
+from gradcheck.noise import Values
+from gradcheck.parameters import Block, Layout, flatten
+from gradcheck.report import (
+    BlockReport,
+    GradientError,
+    GradientInconclusive,
+    GradientReport,
+)
+from gradcheck.structure import Claim, Finding
+from gradcheck.verdict import RESOLUTION, OnKink, Verdict, worst_of
+
+__all__ = ["assert_gradient", "check_gradient"]
+
+
+def check_gradient(
+    cost: Callable[..., Any],
+    grad: Any,
+    params: Any,
+    *,
+    args: tuple[Any, ...] = (),
+    jac: bool = False,
+    wrt: str | Sequence[str] | None = None,
+    resolution: float = RESOLUTION,
+    approximate: float = 0.0,
+    on_kink: OnKink = "inconclusive",
+) -> GradientReport:
+    """Compare a gradient with numerical derivatives of its cost, entry by entry.
+
+    Parameters
+    ----------
+    cost : callable
+        ``cost(params, *args)`` gives one real number: a float, or an array of size 1.
+    grad : callable, or the gradient itself
+        ``grad(params, *args)`` gives the gradient in the structure of `params`. A mapping,
+        NamedTuple or dataclass may call the gradient of ``W1`` either ``W1`` or ``dW1``.
+        None if `jac` is true.
+    params : array, or mapping, sequence, NamedTuple or dataclass of such, nested
+        The point, as arrays of floats. Never changed; the callables get copies.
+    args : tuple
+        Further arguments of both callables.
+    jac : bool
+        Whether `cost` returns the pair ``(value, gradient)``, as in SciPy.
+    wrt : str or sequence of str, optional
+        Names of the blocks to check, such as ``("W1", "b1")``; default all.
+    resolution : float
+        Relative error that a pass may leave unseen at most. It moves verdicts between PASS
+        and INCONCLUSIVE only; no value turns a FAIL into a PASS.
+    approximate : float
+        Relative error that the gradient is known to have, for gradients that are themselves
+        approximations. The report says so.
+    on_kink : {"inconclusive", "accept", "fail"}
+        What a value between the two slopes of a kink gets.
+
+    Returns
+    -------
+    GradientReport
+        True if everything passed.
+
+    Raises
+    ------
+    InvalidInput
+        If the point allows no check: it is not finite, no array of floats, or the cost is
+        undefined or raises there. Also for options that make no sense.
+    """
+    _check_options(resolution, approximate, on_kink)
+    layout, x = flatten(params)
+    names = _selected(layout, wrt)
+    if jac:
+        if grad is not None:
+            raise InvalidInput("with jac=True the gradient comes from `cost`: give None for `grad`")
+        if not callable(cost):
+            raise InvalidType(f"`cost`: expected a callable, got {structure.describe(cost)}")
+        cost, grad = split_pair(cost)
+    elif grad is None:
+        raise InvalidInput(
+            "`grad` is None, expected a callable or a gradient; if `cost` returns both, "
+            "say jac=True"
+        )
+    f = Cost("cost", cost, layout, args)
+    g = Function("grad", grad if callable(grad) else lambda *_: grad, layout, args)
+
+    value, findings = _value_at(f, x)
+    if value is None:
+        return _report(layout, names, None, None, findings, f, g, approximate)
+    claim = _gradient_at(g, x, names, findings, given=not callable(grad))
+    comparison = None
+    if claim.entries.size:
+        comparison = compare(
+            _point(f, x, value, findings),
+            claim.entries,
+            claim.vector(),
+            group=claim.column(lambda k, _: k),
+            eps=claim.column(lambda _, block: claim.eps[block.name]),
+            own_noise=lambda: _noise_of_gradient(g, x, names, claim) if callable(grad) else None,
+            rules=Rules(resolution, approximate, on_kink),
+        )
+        findings += _unchanged(f, x, value, findings)
+    return _report(layout, names, claim, comparison, findings, f, g, approximate)
+
+
+def assert_gradient(
+    cost: Callable[..., Any],
+    grad: Any,
+    params: Any,
+    *,
+    allow_inconclusive: bool = False,
+    **options: Any,
+) -> GradientReport:
+    """Raise unless a gradient agrees with numerical derivatives of its cost.
+
+    Parameters
+    ----------
+    cost, grad, params, **options
+        As for `check_gradient`.
+    allow_inconclusive : bool
+        Accept a gradient of which some block could not be checked at all.
+
+    Returns
+    -------
+    GradientReport
+
+    Raises
+    ------
+    GradientError
+        If the gradient is wrong; its message is the report, its ``report`` the object.
+    GradientInconclusive
+        If it could not be checked.
+    InvalidInput
+        As for `check_gradient`.
+    """
+    __tracebackhide__ = True
+    report = check_gradient(cost, grad, params, **options)
+    if report.verdict == Verdict.FAIL:
+        raise GradientError(report)
+    if report.verdict != Verdict.PASS and not allow_inconclusive:
+        raise GradientInconclusive(report)
+    return report
+
+
+def _check_options(resolution: float, approximate: float, on_kink: str) -> None:
+    for name, number, low, high in (
+        ("resolution", resolution, 0.0, 1.0),
+        ("approximate", approximate, -1.0, 1.0),
+    ):
+        if isinstance(number, bool) or not isinstance(number, (int, float, np.floating)):
+            raise InvalidType(f"`{name}`: expected a number, got {number!r}")
+        if not low < number < high or number < 0:
+            raise InvalidInput(
+                f"`{name}`: expected a relative error between 0 and 1, got {number!r}"
+            )
+    if on_kink not in get_args(OnKink):
+        raise InvalidInput(f"`on_kink`: expected one of {get_args(OnKink)}, got {on_kink!r}")
+
+
+def _selected(layout: Layout, wrt: str | Sequence[str] | None) -> tuple[str, ...]:
+    known = tuple(block.name for block in layout.blocks)
+    if wrt is None:
+        return known
+    names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise InvalidInput(f"`wrt` is {wrt!r}, expected some of the blocks {', '.join(known)}")
+    return names
+
+
+def _value_at(f: Cost, x: Values) -> tuple[float | None, list[Finding]]:
+    """The cost at the point, None if it is no scalar, and what calling it twice showed."""
+    result = f.at_point(x)
+    findings = structure.of_changes("cost", f.changed)
+    try:
+        value = as_scalar(result)
+    except InvalidType as error:
+        return None, [*findings, structure.of_value(str(error), result)]
+    if not np.isfinite(value):
+        raise InvalidInput(
+            f"`cost` is {value} at the point of the check; "
+            "a derivative exists only where the cost is finite"
+        )
+    second = f.value(x)
+    if second != value:
+        findings.append(structure.of_scatter("cost", value, second))
+    return value, findings
+
+
+def _gradient_at(
+    g: Function, x: Values, names: tuple[str, ...], findings: list[Finding], *, given: bool
+) -> Claim:
+    """The claimed gradient, and what calling for it twice showed."""
+    first, handed = g.watched(x)
+    claim = structure.match(g.layout, first, names)
+    findings += claim.findings
+    if given:
+        g.evaluations = 0
+        return claim
+    second, _ = g.watched(x)
+    findings += structure.of_changes("grad", g.changed)
+    findings += structure.of_aliasing(first, handed, second)
+    findings += structure.of_repetition(claim, structure.match(g.layout, second, names))
+    return claim
+
+
+def _point(f: Cost, x: Values, value: float, findings: list[Finding]) -> Point:
+    """The cost at the point, with its noise."""
+    layout, at_x = f.layout, np.array([value])
+    spacing = layout.spacing(x)
+    measured = noise.measure(f.values, x, at_x, spacing=spacing, eps=f.eps)
+    if any(finding.code == "nondeterministic" for finding in findings):
+        measured = measured.at_least(1.5 * np.std(f.values(np.repeat(x[None], 8, axis=0))))
+    everywhere = np.full(x.shape, np.inf)
+    return Point(f.values, x, at_x, measured, layout.nearest, spacing, -everywhere, everywhere)
+
+
+def _noise_of_gradient(
+    g: Function, x: Values, names: tuple[str, ...], claim: Claim
+) -> Values | None:
+    """Scatter of the gradient itself along a short line, for each of its entries."""
+    step = noise.short_step(x, g.layout.spacing(x))
+    values = []
+    for j in range(1, noise.POINTS + 1):
+        try:
+            nearby = structure.match(g.layout, g(g.layout.nearest(x + j * step)), names)
+        except Exception:
+            return None
+        if nearby.values.keys() != claim.values.keys():
+            return None
+        values.append(nearby.vector())
+    scatter = noise.scatter(np.array(values))
+    return scatter if np.isfinite(scatter).all() else None
+
+
+def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> list[Finding]:
+    """A finding if the cost at the point is no longer what it was before the check."""
+    again = f.value(x)
+    if again == value or any(finding.code == "nondeterministic" for finding in findings):
+        return []
+    return [structure.of_drift(value, again)]
+
+
+def _report(
+    layout: Layout,
+    names: tuple[str, ...],
+    claim: Claim | None,
+    comparison: Comparison | None,
+    findings: list[Finding],
+    f: Cost,
+    g: Function,
+    approximate: float,
+) -> GradientReport:
+    """All that was found, block by block."""
+    blocks = {}
+    start = 0
+    for block in layout.blocks:
+        if block.name not in names:
+            continue
+        label = claim.labels.get(block.name, block.name) if claim else block.name
+        compared = claim is not None and comparison is not None and block.name in claim.values
+        size = block.size if compared else 0
+        blocks[block.name] = _block_report(
+            block, label, claim, comparison, slice(start, start + size), findings
+        )
+        start += size
+        if not block.size:
+            findings.append(structure.of_emptiness(block))
+    errors = any(finding.severity == "error" for finding in findings)
+    verdicts = [block.verdict for block in blocks.values()]
+    if errors or Verdict.FAIL in verdicts:
+        verdict = Verdict.FAIL
+    elif all(v == Verdict.PASS for v in verdicts):
+        verdict = Verdict.PASS
+    else:
+        verdict = Verdict.INCONCLUSIVE
+    return GradientReport(
+        verdict, blocks, tuple(findings), f.evaluations, g.evaluations, approximate
+    )
+
+
+def _block_report(
+    block: Block,
+    label: str,
+    claim: Claim | None,
+    comparison: Comparison | None,
+    rows: slice,
+    findings: list[Finding],
+) -> BlockReport:
+    wrong = any(f.block == block.name and f.severity == "error" for f in findings)
+    if claim is None or comparison is None or block.name not in claim.values:
+        verdict = Verdict.FAIL if wrong else Verdict.INCONCLUSIVE
+        nothing = np.empty(0)
+        return BlockReport(block, label, verdict, *[nothing] * 9)
+    found, decision = comparison.found, comparison.decision
+    verdicts = decision.verdict[rows, 0]
+    return BlockReport(
+        block=block,
+        label=label,
+        verdict=Verdict.FAIL if wrong else worst_of(verdicts),
+        analytic=claim.values[block.name],
+        numerical=found.derivative[rows, 0],
+        error=found.error[rows, 0],
+        resolutions=decision.resolution[rows, 0],
+        verdicts=verdicts,
+        reasons=decision.reason[rows, 0],
+        natures=found.nature[rows, 0],
+        left=found.left[rows, 0],
+        right=found.right[rows, 0],
+    )

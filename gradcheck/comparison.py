@@ -1,0 +1,154 @@
+"""Claimed values against measured ones: measure all, decide, refine what is open.
+
+One function, `compare`. It knows nothing of blocks' names or of the user's structures; its
+arrays have a row for each entry of the point that is varied and a column for each output of
+the function, which for a cost is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.differences import (
+    CONFIDENCE,
+    SAFETY,
+    Differences,
+    Indices,
+    Point,
+    first_pass,
+    ladder,
+)
+from gradcheck.noise import Values
+from gradcheck.verdict import SINGLE, Decision, OnKink, Verdict, decide, settled
+
+__all__ = ["Comparison", "Rules", "compare"]
+
+BATCH = 64
+"""Rows of a group that are refined at first. Where so many fail, the rest is left."""
+
+SLIGHT = 1e-3
+"""A difference below this share of its block may be the claim's own rounding, which is then
+measured before it is held against the claim."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the user may set: see `check_gradient`."""
+
+    resolution: float
+    approximate: float
+    on_kink: OnKink
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was measured, and the verdicts on it; arrays of shape (q, p)."""
+
+    found: Differences
+    decision: Decision
+
+
+def compare(
+    point: Point,
+    entries: Indices,
+    claim: Values,
+    *,
+    group: Indices,
+    eps: Values,
+    own_noise: Callable[[], Values | None],
+    rules: Rules,
+) -> Comparison:
+    """Verdicts on claimed derivatives of a function at a point.
+
+    Parameters
+    ----------
+    point : Point
+    entries : ndarray of int, shape (q,)
+        Which entries of the point to vary.
+    claim : ndarray, shape (q, p)
+        The derivatives claimed.
+    group : ndarray of int, shape (q, p)
+        The block that each belongs to, whose largest entry sets the scale.
+    eps : ndarray, shape (q, 1)
+        Rounding unit of the claim.
+    own_noise : callable
+        Standard deviation of the noise in the claim itself, shape (q, p), if it can be had.
+        Asked for only where a small difference would be held against the claim.
+    rules : Rules
+
+    Returns
+    -------
+    Comparison
+    """
+    units = point.scale[entries][:, None]
+    found, suspect = first_pass(point, entries)
+    rough, skipped = np.zeros(claim.shape, dtype=bool), np.zeros(claim.shape, dtype=bool)
+    block, whole = _sizes(claim, found, group, units)
+    coarse = np.where(point.noise.stairs, SINGLE, 0.0)
+    rounding = np.maximum(4 * eps, coarse) * block
+    unsettled = suspect | ~settled(claim, found, block, rounding)
+    open_rows = np.flatnonzero(unsettled.any(axis=1))
+
+    def refine(rows: Indices) -> None:
+        nonlocal found
+        if rows.size:
+            finer = ladder(point, entries[rows])
+            found = _merged(found, rows, finer.differences)
+            rough[rows] = finer.finer_steps_support(claim[rows])
+
+    def decision() -> Decision:
+        block, whole = _sizes(claim, found, group, units)
+        made = decide(claim, found, block, whole, rounding, **vars(rules))
+        return made.excused(rough, "rough").excused(skipped, "skipped", even_passes=True)
+
+    early, late = _split(open_rows, group[:, 0])
+    refine(early)
+    if late.size:
+        lost = np.bincount(group[decision().verdict == Verdict.FAIL], minlength=group.max() + 1)
+        hopeless = lost[group[late, 0]] >= BATCH
+        refine(late[~hopeless])
+        skipped[late[hopeless]] = unsettled[late[hopeless]]
+
+    made = decision()
+    slight = np.abs(claim - found.derivative) <= SLIGHT * block
+    if (slight & (made.verdict == Verdict.FAIL)).any():
+        scatter = own_noise()
+        if scatter is not None:
+            rounding = rounding + CONFIDENCE * SAFETY * scatter
+            made = decision()
+    return Comparison(found, made)
+
+
+def _sizes(
+    claim: Values, found: Differences, group: Indices, units: Values
+) -> tuple[Values, Values]:
+    """Largest entry of each one's block, and of the whole in the units of each one.
+
+    The units are those in which an entry is varied: what counts is how much the function
+    changes, and an entry of size 1000 is varied by steps of that size.
+    """
+    known = found.error < 0.5 * np.abs(found.derivative)
+    measured = np.where(known, np.abs(found.derivative), 0.0)
+    size = np.fmax(np.where(np.isfinite(claim), np.abs(claim), 0.0), measured)
+    block = np.zeros(group.max() + 1)
+    np.maximum.at(block, group, size)
+    return block[group], np.max(size * units) / units + np.zeros(claim.shape)
+
+
+def _merged(found: Differences, rows: Indices, finer: Differences) -> Differences:
+    """`found` with some rows replaced by what the ladder says of them."""
+    merged = {name: array.copy() for name, array in vars(found).items()}
+    for name, array in merged.items():
+        array[rows] = getattr(finer, name)
+    return Differences(**merged)
+
+
+def _split(rows: Indices, group: Indices) -> tuple[Indices, Indices]:
+    """The first `BATCH` rows of each group, and the others."""
+    early = np.zeros(rows.size, dtype=bool)
+    for g in np.unique(group[rows]):
+        early[np.flatnonzero(group[rows] == g)[:BATCH]] = True
+    return rows[early], rows[~early]

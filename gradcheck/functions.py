@@ -1,0 +1,207 @@
+"""The user's callables, guarded: called on flat vectors, counted, and never trusted.
+
+Each call gets parameters of its own (writable, since code that works in place on its
+argument is common and compiled code may refuse read-only memory) and its own view of the
+data, so that nothing it does can change the user's arrays or the next call. Results are
+copied at once: a function that returns one buffer each time would otherwise make every
+difference zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.parameters import Layout, children
+
+__all__ = ["Cost", "Function", "as_scalar", "split_pair"]
+
+
+class Function:
+    """A callable of the user's, as a function of the flat vector.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    call : callable
+        ``call(params, *args)``.
+    layout : Layout
+        How to build `params`.
+    args : tuple
+        Further arguments; arrays in them are copied before the first call.
+
+    Attributes
+    ----------
+    evaluations : int
+        Calls made so far.
+    changed : set of str
+        Names of the arguments that a call was seen to change.
+    """
+
+    def __init__(
+        self, name: str, call: Callable[..., Any], layout: Layout, args: tuple[Any, ...] = ()
+    ) -> None:
+        if not callable(call):
+            raise InvalidType(f"`{name}`: expected a callable, got {type(call).__name__}")
+        self.name = name
+        self.call = call
+        self.layout = layout
+        self.args = copy_arrays(args)
+        self.evaluations = 0
+        self.changed: set[str] = set()
+
+    def __call__(self, x: NDArray[Any]) -> Any:
+        """The user's own result at `x`, and the user's own exceptions."""
+        self.evaluations += 1
+        args = copy_arrays(self.args) if "args" in self.changed else self.args
+        return self.call(self.layout.build(x), *args)
+
+    def watched(self, x: NDArray[Any]) -> tuple[Any, Any]:
+        """Result at the point of the check, and the parameters that were handed out.
+
+        Raises
+        ------
+        InvalidInput
+            From the user's exception, if there is one.
+        """
+        self.evaluations += 1
+        params = self.layout.build(x)
+        args = copy_arrays(self.args)
+        try:
+            result = self.call(params, *args)
+        except Exception as error:
+            raise InvalidInput(
+                f"`{self.name}` raised {type(error).__name__} at the point of the check: {error}"
+            ) from error
+        if not _same_arrays(params, self.layout.build(x)):
+            self.changed.add("params")
+        if not _same_arrays(args, self.args):
+            self.changed.add("args")
+        return result, params
+
+
+class Cost(Function):
+    """A scalar function of the flat vector; where it is not finite or raises, NaN.
+
+    Attributes
+    ----------
+    trouble : str
+        What the first exception off the point said.
+    eps : float
+        Rounding unit of the values: that of double precision unless they come in another.
+    """
+
+    trouble: str = ""
+    eps: float = 2.0**-52
+
+    def at_point(self, x: NDArray[Any]) -> Any:
+        """The raw result at the point of the check; its dtype tells the rounding unit."""
+        result, _ = self.watched(x)
+        dtype = getattr(result, "dtype", None)
+        if isinstance(dtype, np.dtype) and dtype.kind == "f":
+            self.eps = max(self.eps, float(np.finfo(dtype).eps))
+        return result
+
+    def value(self, x: NDArray[Any]) -> float:
+        """The cost at one point of the flat vector."""
+        try:
+            return as_scalar(self(x))
+        except Exception as error:
+            self.trouble = self.trouble or f"{type(error).__name__}: {error}"
+            return np.nan
+
+    def values(self, points: NDArray[Any]) -> NDArray[Any]:
+        """The cost at many points.
+
+        Parameters
+        ----------
+        points : ndarray, shape (k, n)
+
+        Returns
+        -------
+        ndarray, shape (k,)
+            NaN where the cost raised or returned what is no finite number.
+        """
+        # A cost may well overflow a step away from the point; that is an answer, no warning.
+        with np.errstate(all="ignore"):
+            found = np.array([self.value(x) for x in points], dtype=float)
+        found[~np.isfinite(found)] = np.nan
+        return found
+
+
+def as_scalar(value: Any) -> float:
+    """`value` as a float, if it is one real number: of any shape that has size 1.
+
+    Raises
+    ------
+    InvalidType
+        If it is anything else; the message says what.
+    """
+    if isinstance(value, float):
+        return float(value)
+    if value is None:
+        raise InvalidType("None")
+    if isinstance(value, (bool, np.bool_)):
+        raise InvalidType("a truth value")
+    if isinstance(value, (str, bytes)):
+        raise InvalidType(f"the text {value!r}")
+    if isinstance(value, (tuple, list, dict)):
+        raise InvalidType(f"a {type(value).__name__} of length {len(value)}")
+    if np.iscomplexobj(value):
+        raise InvalidType(f"a complex {'number' if np.ndim(value) == 0 else 'array'}")
+    shape = getattr(value, "shape", ())
+    if np.prod(shape) != 1:
+        raise InvalidType(f"shape {tuple(shape)}")
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError):
+        raise InvalidType(f"an object of type {type(value).__name__}") from None
+
+
+def split_pair(cost: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Cost and gradient of a callable that returns both, as with SciPy's ``jac=True``."""
+
+    def pair(params: Any, *args: Any) -> Sequence[Any]:
+        result = cost(params, *args)
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise InvalidType(
+                "with jac=True `cost` returns the pair (value, gradient), but it returned "
+                f"{type(result).__name__}"
+            )
+        return result
+
+    return lambda params, *args: pair(params, *args)[0], lambda params, *args: pair(params, *args)[
+        1
+    ]
+
+
+def copy_arrays(node: Any) -> Any:
+    """`node` with each array in it copied, in tuples, lists and dicts of any depth."""
+    if isinstance(node, np.ndarray):
+        return node.copy()
+    if type(node) in (tuple, list):
+        return type(node)(copy_arrays(child) for child in node)
+    if type(node) is dict:
+        return {key: copy_arrays(child) for key, child in node.items()}
+    return node
+
+
+def _same_arrays(left: Any, right: Any) -> bool:
+    """Whether two structures of one kind hold the same arrays, NaN equal to itself."""
+    if isinstance(left, np.ndarray):
+        if left.shape != right.shape:
+            return False
+        if left.dtype.kind in "fc":
+            return np.array_equal(left, right, equal_nan=True)
+        return left.dtype.kind == "O" or np.array_equal(left, right)
+    below, other = children(left), children(right)
+    if below is None or other is None:
+        return True
+    return len(below) == len(other) and all(
+        _same_arrays(a, b) for (_, a), (_, b) in zip(below, other)
+    )

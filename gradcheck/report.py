@@ -1,0 +1,422 @@
+"""The result of a check: one frozen object, of which text and JSON are views.
+
+>>> report = check_gradient(cost, gradients, parameters)  # doctest: +SKIP
+>>> report.verdict, report.blocks["W1"].resolution  # doctest: +SKIP
+>>> print(report)  # doctest: +SKIP
+
+All values of a block are kept (`BlockReport.analytic` and so on, flat), and the worst entry
+is worked out for reading. Everything that a user sees comes from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck.parameters import Block
+from gradcheck.structure import Finding
+from gradcheck.verdict import Verdict
+
+__all__ = ["BlockReport", "Entry", "GradientError", "GradientInconclusive", "GradientReport"]
+
+SCHEMA = 1
+"""Version of the data that `GradientReport.to_dict` gives; fields are added, never changed."""
+
+SHOWN = 5
+"""Entries and findings of one block that the text shows."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a block, with all that is known of it.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``W1[2, 0]``.
+    index : tuple of int
+    verdict : Verdict
+    analytic : float
+        What the user's gradient says.
+    numerical : float
+        What was measured; NaN if nothing could be.
+    error : float
+        The truth is within this of `numerical`.
+    resolution : float
+        Smallest relative error that would have been seen here.
+    nature : str
+        ``smooth``, ``kink``, ``jump``, ``flat``, ``noisy``, ``edge`` or ``outside``.
+    reason : str
+        Why it is inconclusive; empty otherwise.
+    left, right : float
+        Slopes on both sides of a kink; NaN elsewhere.
+    """
+
+    name: str
+    index: tuple[int, ...]
+    verdict: Verdict
+    analytic: float
+    numerical: float
+    error: float
+    resolution: float
+    nature: str
+    reason: str
+    left: float
+    right: float
+
+    def __str__(self) -> str:
+        text = f"{self.name}: analytic {self.analytic:.12g}, "
+        if np.isfinite(self.left):
+            text += f"kink with slopes {self.left:.6g} and {self.right:.6g}"
+        elif np.isfinite(self.numerical):
+            text += f"numerical {self.numerical:.12g} +- {self.error:.1e}"
+        else:
+            text += "no numerical value"
+        return text + (f" ({REASONS[self.reason]})" if self.reason else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as plain data; what is not finite becomes None."""
+        data = {name: _plain(value) for name, value in vars(self).items()}
+        return {**data, "index": list(self.index), "verdict": str(self.verdict)}
+
+
+REASONS = {
+    "noise": "the noise of the cost hides it",
+    "truncation": "the cost bends too much for a sharper bar",
+    "kink": "kink",
+    "jump": "the cost jumps here",
+    "edge": "known from one side only",
+    "outside": "the cost is undefined on both sides",
+    "flat": "the cost does not move at all",
+    "rough": "finer steps agree with the gradient, coarser ones do not",
+    "skipped": "not refined, since the block has failed",
+}
+"""What the reasons of inconclusive entries mean."""
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """One block: its verdict, and flat arrays with a number for each entry.
+
+    Attributes
+    ----------
+    block : Block
+    label : str
+        What the user's gradient calls it.
+    verdict : Verdict
+    analytic, numerical, error, resolutions : ndarray, shape (n,)
+    verdicts, reasons, natures : ndarray of object, shape (n,)
+    left, right : ndarray, shape (n,)
+        Empty arrays throughout where structure allowed no comparison.
+    """
+
+    block: Block
+    label: str
+    verdict: Verdict
+    analytic: NDArray[Any] = field(repr=False)
+    numerical: NDArray[Any] = field(repr=False)
+    error: NDArray[Any] = field(repr=False)
+    resolutions: NDArray[Any] = field(repr=False)
+    verdicts: NDArray[np.object_] = field(repr=False)
+    reasons: NDArray[np.object_] = field(repr=False)
+    natures: NDArray[np.object_] = field(repr=False)
+    left: NDArray[Any] = field(repr=False)
+    right: NDArray[Any] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the block."""
+        return self.block.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the block."""
+        return self.block.shape
+
+    def count(self, verdict: Verdict) -> int:
+        """Number of entries with this verdict."""
+        return int(np.sum(self.verdicts == verdict))
+
+    @property
+    def entries(self) -> int:
+        """Number of entries that were compared."""
+        return len(self.verdicts)
+
+    @property
+    def resolution(self) -> float:
+        """Coarsest resolution of the entries that passed; NaN if none did."""
+        passed = self.resolutions[self.verdicts == Verdict.PASS]
+        return float(passed.max()) if passed.size else float("nan")
+
+    def entry(self, i: int) -> Entry:
+        """The entry at place `i` of the flat arrays."""
+        return Entry(
+            name=self.block.entry(i),
+            index=self.block.index(i),
+            verdict=self.verdicts[i],
+            analytic=float(self.analytic[i]),
+            numerical=float(self.numerical[i]),
+            error=float(self.error[i]),
+            resolution=float(self.resolutions[i]),
+            nature=self.natures[i].value,
+            reason=str(self.reasons[i]),
+            left=float(self.left[i]),
+            right=float(self.right[i]),
+        )
+
+    def worst(self, count: int = 1) -> list[Entry]:
+        """The entries to look at first: wrong ones, then unclear ones, by how far they are off."""
+        if not self.entries:
+            return []
+        rank = [Verdict.PASS, Verdict.KINK, Verdict.INCONCLUSIVE, Verdict.FAIL]
+        severity = np.array([rank.index(v) for v in self.verdicts])
+        off = np.nan_to_num(np.abs(self.analytic - self.numerical), nan=np.inf)
+        relative = np.where(severity == 0, self.resolutions, off)
+        order = np.lexsort((relative, severity))[::-1]
+        return [self.entry(int(i)) for i in order[:count]]
+
+    def size_of_mistake(self) -> str:
+        """How wrong the failing entries are, in a few words."""
+        wrong = (self.verdicts == Verdict.FAIL) & np.isfinite(self.numerical)
+        count = self.count(Verdict.FAIL)
+        text = f"wrong in {count} of {self.entries} {'entry' if self.entries == 1 else 'entries'}"
+        if not wrong.any():
+            return text
+        analytic, numerical = self.analytic[wrong], self.numerical[wrong]
+        if not analytic.any():
+            return f"{text}: 0 where it should not be"
+        # Entries too small to show a ratio say nothing about one.
+        clear = np.abs(numerical) > 1e3 * self.error[wrong]
+        if clear.any():
+            ratio = analytic[clear] / numerical[clear]
+            middle = float(np.median(ratio))
+            spread = self.error[wrong][clear] / np.abs(numerical[clear]) * np.abs(ratio)
+            if (np.abs(ratio - middle) <= 4 * spread + 1e-6 * np.abs(middle)).all():
+                if abs(middle - 1) > 0.01:
+                    return f"{text}: {_times(middle)}"
+                return f"{text}, by the factor {middle:.9g}"
+        off = np.abs(analytic - numerical).max()
+        largest = np.abs(self.numerical[np.isfinite(self.numerical)]).max()
+        share = f" ({off / largest:.2g} of the largest entry)" if largest > 0 else ""
+        return f"{text}, by up to {off:.3g}{share}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The block as plain data."""
+        worst = self.worst()
+        return {
+            "verdict": str(self.verdict),
+            "label": self.label,
+            "shape": list(self.shape),
+            "entries": self.entries,
+            "passed": self.count(Verdict.PASS),
+            "failed": self.count(Verdict.FAIL),
+            "inconclusive": self.count(Verdict.INCONCLUSIVE) + self.count(Verdict.KINK),
+            "kinks": self.count(Verdict.KINK),
+            "resolution": _plain(self.resolution),
+            "worst": worst[0].to_dict() if worst else None,
+        }
+
+
+def _times(ratio: float) -> str:
+    if ratio < 0:
+        return "the sign is wrong" if abs(ratio + 1) < 1e-6 else f"{ratio:.6g} times what is due"
+    if ratio > 1:
+        return f"{ratio:.6g} times too large"
+    return f"{1 / ratio:.6g} times too small"
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What a check found.
+
+    Truth value: whether everything passed, so that ``assert check_gradient(...)`` works.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        FAIL if a block fails or a finding is an error; INCONCLUSIVE if any block, or the
+        whole, was not really checked; else PASS.
+    blocks : dict of str to BlockReport
+    findings : tuple of Finding
+    evaluations, gradient_evaluations : int
+        Calls of the cost and of the gradient.
+    approximate : float
+        Relative error that the gradient was declared to have; 0 if none.
+    """
+
+    verdict: Verdict
+    blocks: Mapping[str, BlockReport]
+    findings: tuple[Finding, ...]
+    evaluations: int
+    gradient_evaluations: int
+    approximate: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.verdict == Verdict.PASS
+
+    @property
+    def entries(self) -> int:
+        """Number of entries that were compared."""
+        return sum(block.entries for block in self.blocks.values())
+
+    @property
+    def resolution(self) -> float:
+        """Coarsest resolution of all entries that passed; NaN if none did."""
+        known = [b.resolution for b in self.blocks.values() if not np.isnan(b.resolution)]
+        return max(known) if known else float("nan")
+
+    def __repr__(self) -> str:
+        return f"<GradientReport {self.verdict}: {len(self.blocks)} blocks, {self.entries} entries>"
+
+    def __str__(self) -> str:
+        if self.verdict == Verdict.PASS:
+            return "\n".join([self._headline(), *map(str, self.findings), self._coverage()])
+        first = [str(f) for f in self.findings if f.severity == "error"]
+        later = [str(f) for f in self.findings if f.severity == "warning"]
+        shown = first[:SHOWN]
+        if len(first) > SHOWN:
+            shown.append(f"and {len(first) - SHOWN} more findings, in `report.findings`")
+        parts = [[self._headline()], shown, self._table(), self._details(), later[:2]]
+        return "\n".join(line for part in parts for line in part)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, for `json`: see docs/report.md for each field."""
+        return {
+            "schema": SCHEMA,
+            "verdict": str(self.verdict),
+            "entries": self.entries,
+            "resolution": _plain(self.resolution),
+            "approximate": self.approximate,
+            "evaluations": self.evaluations,
+            "gradient_evaluations": self.gradient_evaluations,
+            "blocks": {name: block.to_dict() for name, block in self.blocks.items()},
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """`to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    def _headline(self) -> str:
+        return f"{self.verdict}: {self._summary()}{self._declared()}"
+
+    def _summary(self) -> str:
+        failed = [b for b in self.blocks.values() if b.verdict == Verdict.FAIL]
+        errors = [f for f in self.findings if f.severity == "error"]
+        if self.verdict == Verdict.FAIL:
+            numbers = [b for b in failed if b.count(Verdict.FAIL)]
+            if errors:
+                return errors[0].message
+            text = f"`{numbers[0].label}` is {numbers[0].size_of_mistake()}"
+            return text + (
+                f"; wrong too: {', '.join(f'`{b.label}`' for b in numbers[1:])}"
+                if len(numbers) > 1
+                else ""
+            )
+        if self.verdict == Verdict.INCONCLUSIVE:
+            open_blocks = [n for n, b in self.blocks.items() if b.verdict != Verdict.PASS]
+            return (
+                f"{', '.join(f'`{n}`' for n in open_blocks) or 'nothing'} could not be checked"
+                + ("" if open_blocks else ": there were no entries")
+            )
+        return f"{self.entries} entries of {', '.join(self.blocks)} agree with their differences"
+
+    def _declared(self) -> str:
+        if not self.approximate:
+            return ""
+        return f" (gradient declared approximate to {self.approximate:.1e})"
+
+    def _coverage(self) -> str:
+        unclear = {
+            b.name: b.entries - b.count(Verdict.PASS)
+            for b in self.blocks.values()
+            if b.count(Verdict.PASS) < b.entries
+        }
+        text = (
+            f"resolution {self.resolution:.1e}: no larger relative error could pass; "
+            f"{self.evaluations} evaluations of the cost"
+        )
+        if unclear:
+            listed = ", ".join(f"{count} in {name}" for name, count in unclear.items())
+            text += f"\ninconclusive entries: {listed}"
+        return text
+
+    def _table(self) -> list[str]:
+        if not self.blocks:
+            return []
+        rows = [("block", "shape", "verdict", "resolution", "")]
+        for block in self.blocks.values():
+            resolution = "-" if np.isnan(block.resolution) else f"{block.resolution:.1e}"
+            rows.append(
+                (
+                    block.name,
+                    str(tuple(block.shape)),
+                    str(block.verdict),
+                    resolution,
+                    self._remark(block),
+                )
+            )
+        if len(rows) > 13:
+            bad = [row for row in rows[1:] if row[2] != "PASS"][:12]
+            rest = len(rows) - 1 - len(bad)
+            rows = [rows[0], *bad, (f"and {rest} more blocks", "", "", "", "")]
+        wide = [max(len(row[k]) for row in rows) for k in range(4)]
+        return [
+            f"  {a:{wide[0]}}  {b:{wide[1]}}  {c:{wide[2]}}  {d:>{wide[3]}}  {e}".rstrip()
+            for a, b, c, d, e in rows
+        ]
+
+    def _remark(self, block: BlockReport) -> str:
+        if block.count(Verdict.FAIL):
+            return block.size_of_mistake()
+        codes = [f.code for f in self.findings if f.block == block.name and f.severity == "error"]
+        if codes:
+            return ", ".join(dict.fromkeys(codes))
+        unclear = block.entries - block.count(Verdict.PASS)
+        if unclear:
+            kinks = block.count(Verdict.KINK)
+            return f"{unclear} of {block.entries} inconclusive" + (
+                f", {kinks} at kinks" if kinks else ""
+            )
+        return "" if block.entries else "no entries"
+
+    def _details(self) -> list[str]:
+        lines = []
+        for block in self.blocks.values():
+            if block.verdict == Verdict.PASS or not block.entries or len(lines) >= 2 * SHOWN:
+                continue
+            shown = [e for e in block.worst(SHOWN) if e.verdict != Verdict.PASS]
+            lines += [f"  {entry}" for entry in shown[: 2 if lines else SHOWN]]
+        return lines
+
+
+class GradientError(AssertionError):
+    """A gradient that fails its check; the message is the report.
+
+    Attributes
+    ----------
+    report : GradientReport
+    """
+
+    def __init__(self, report: GradientReport) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.report,)
+
+
+class GradientInconclusive(GradientError):
+    """A gradient that could not be checked, so that nothing is known of it."""
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can hold; what is not finite becomes None."""
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value

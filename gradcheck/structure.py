@@ -1,0 +1,500 @@
+"""Findings that need no arithmetic: names, shapes, dtypes, finiteness, aliasing.
+
+`match` lays a gradient beside the parameters, block by block. What fits comes back as flat
+vectors; what does not is a `Finding`, which names the block, what came, what was expected
+and what usually causes it. Nothing is broadcast or reshaped to make it fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck.parameters import Block, Key, Layout, children, path_name
+
+__all__ = ["Claim", "Finding", "match", "of_aliasing", "of_changes", "of_repetition"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong, or odd, that shows before any number is compared.
+
+    Attributes
+    ----------
+    code : str
+        Name of the bad thing, such as ``rank-1``.
+    block : str or None
+        The block it concerns.
+    severity : {"error", "warning"}
+        An error makes the report fail.
+    message, note, help : str
+        The fact; why it matters; what to do. The last two may be empty.
+    """
+
+    code: str
+    block: str | None
+    severity: Literal["error", "warning"]
+    message: str
+    note: str = ""
+    help: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.severity}[{self.code}]: {self.message}"]
+        lines += [
+            f"  {name}: {text}" for name, text in (("note", self.note), ("help", self.help)) if text
+        ]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as plain data."""
+        return {
+            "code": self.code,
+            "block": self.block,
+            "severity": self.severity,
+            "message": self.message,
+            "note": self.note,
+            "help": self.help,
+        }
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The gradient that the user claims, as far as its structure allows.
+
+    Attributes
+    ----------
+    values : dict of str to ndarray
+        For each block whose gradient has the right form, its numbers, flat.
+    eps : dict of str to float
+        Rounding unit of the dtype that each came in.
+    labels : dict of str to str
+        What the user's gradient calls each block: ``db1`` or ``gradient of b1``.
+    findings : list of Finding
+    """
+
+    values: dict[str, NDArray[Any]]
+    eps: dict[str, float]
+    labels: dict[str, str]
+    findings: list[Finding]
+    blocks: tuple[Block, ...] = ()
+
+    @property
+    def compared(self) -> list[Block]:
+        """The blocks that have values, in their order."""
+        return [block for block in self.blocks if block.name in self.values]
+
+    @property
+    def entries(self) -> NDArray[np.intp]:
+        """Places in the flat vector of all values, shape (q,)."""
+        ranges = [np.arange(block.start, block.stop) for block in self.compared]
+        return np.concatenate([np.empty(0, dtype=np.intp), *ranges])
+
+    def column(self, of_block: Callable[[int, Block], Any]) -> NDArray[Any]:
+        """One number for each entry, shape (q, 1), from the number and the block it is in."""
+        parts = [np.broadcast_to(of_block(k, b), b.size) for k, b in enumerate(self.compared)]
+        return np.concatenate(parts)[:, None]
+
+    def vector(self) -> NDArray[Any]:
+        """All values, shape (q, 1)."""
+        return self.column(lambda _, block: self.values[block.name])
+
+
+def match(layout: Layout, gradient: Any, names: Sequence[str]) -> Claim:
+    """The gradient laid beside the parameters.
+
+    Parameters
+    ----------
+    layout : Layout
+    gradient : object
+        In the structure of the parameters; a mapping, NamedTuple or dataclass may call the
+        gradient of ``W1`` either ``W1`` or ``dW1``.
+    names : sequence of str
+        Blocks that are to be checked; no finding concerns another.
+
+    Returns
+    -------
+    Claim
+    """
+    claim = Claim({}, {}, {}, [], layout.blocks)
+    blocks = iter(layout.blocks)
+    for block, label, leaf in _pairs(layout.template, gradient, (), "", blocks, claim):
+        claim.labels[block.name] = label
+        if block.name in names:
+            _read(block, label, leaf, claim)
+    # A mistake above a block is reported once for each, so keep those that are asked for.
+    claim.findings[:] = [f for f in claim.findings if f.block is None or f.block in names]
+    return claim
+
+
+class _Missing:
+    """Stands where the gradient has nothing."""
+
+
+class _Unreadable:
+    """Stands where a finding has already said that the structure is wrong."""
+
+
+def _pairs(
+    template: Any,
+    gradient: Any,
+    path: tuple[Key, ...],
+    label: str,
+    blocks: Iterator[Block],
+    claim: Claim,
+) -> Iterator[tuple[Block, str, Any]]:
+    """Each block, what the gradient calls it, and what the gradient has for it."""
+    if template is None:
+        block = next(blocks)
+        yield block, label or f"gradient of {block.name}", gradient
+        return
+    node, below = template
+    keys = [key for key, _ in children(node) or ()]
+    found: dict[Any, tuple[Any, Any]] | None = {}
+    absent = gradient
+    if not any(gradient is nothing for nothing in (None, _Missing, _Unreadable)):
+        found = _found(node, keys, gradient, path, claim)
+        absent = _Unreadable if found is None else _Missing
+    for key, child in zip(keys, below):
+        name, value = (found or {}).get(key[1], (key[1], absent))
+        inner = (*path, (key[0], name))
+        renamed = label or name != key[1]
+        yield from _pairs(
+            child, value, (*path, key), path_name(inner) if renamed else "", blocks, claim
+        )
+
+
+def _found(
+    node: Any, keys: list[Key], gradient: Any, path: tuple[Key, ...], claim: Claim
+) -> dict[Any, tuple[Any, Any]] | None:
+    """For each key of the parameters, the key and the value that the gradient has for it.
+
+    None if the two structures cannot be compared.
+    """
+    place = f"`{path_name(path)}`" if path else "the gradient"
+    came = children(gradient)
+    named = _named(node) and _named(gradient)
+    if came is None or not (named or (_ordered(node) and _ordered(gradient))):
+        wanted = ", ".join(path_name((*path, key)) for key in keys)
+        claim.findings.append(
+            Finding(
+                "wrong-structure",
+                None,
+                "error",
+                f"{place} is {describe(gradient)}, expected {type(node).__name__} of {wanted}",
+                help="return the gradient in the structure of the parameters",
+            )
+        )
+        return None
+    if named:
+        present = {key: value for (_, key), value in came}
+        found = {}
+        for _, key in keys:
+            for alias in (key, f"d{key}"):
+                if alias in present:
+                    found[key] = (alias, present.pop(alias))
+                    break
+        extra = [path_name((*path, ("key", key))) for key in present]
+    else:
+        found = {key: (key, value) for (_, key), (_, value) in zip(keys, came)}
+        extra = [path_name((*path, key)) for key, _ in came[len(keys) :]]
+    if extra:
+        claim.findings.append(
+            Finding(
+                "extra-block",
+                None,
+                "warning",
+                f"{place} has {', '.join(f'`{name}`' for name in extra)} beside what "
+                "the parameters have",
+                help="leave out what is no gradient of a parameter, or mend its name",
+            )
+        )
+    return found
+
+
+def _named(node: Any) -> bool:
+    """Whether the children of a container have names."""
+    return all(kind != "index" for (kind, _), _ in children(node) or ())
+
+
+def _ordered(node: Any) -> bool:
+    """Whether the children of a container have an order that means something."""
+    return not isinstance(node, Mapping)
+
+
+def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
+    """Take the leaf as the gradient of the block, or say why it cannot be."""
+
+    def find(
+        code: str,
+        message: str,
+        note: str = "",
+        remedy: str = "",
+        severity: Literal["error", "warning"] = "error",
+    ) -> None:
+        claim.findings.append(Finding(code, block.name, severity, message, note, remedy))
+
+    if leaf is _Unreadable:
+        return
+    if leaf is _Missing:
+        find(
+            "missing-block",
+            f"the gradient has no `{block.name}`, expected shape {block.shape}",
+            remedy=f"return it under the name `{block.name}` or `d{block.name}`",
+        )
+        return
+    if leaf is None:
+        find(
+            "none",
+            f"`{label}` is None, expected an array of shape {block.shape}",
+            "a function without `return` returns None",
+            "return the gradient",
+        )
+        return
+    if isinstance(leaf, np.ma.MaskedArray) or not _is_numeric(leaf):
+        find(
+            "wrong-type",
+            f"`{label}` is {describe(leaf)}, expected a numpy array of shape {block.shape}",
+            remedy="sparse or wrapped arrays need a call such as .toarray() or .numpy()",
+        )
+        return
+    array = np.asarray(leaf)
+    if array.shape != block.shape:
+        code, note, remedy = _shape_story(block, label, array.shape)
+        find(code, f"`{label}` has shape {array.shape}, expected {block.shape}", note, remedy)
+        return
+    if array.dtype.kind == "b" or (array.dtype.kind == "c") != block.is_complex:
+        find(
+            "dtype",
+            f"`{label}` has dtype {array.dtype}, expected {block.dtype}",
+            "the gradient of a real cost by a complex parameter z is dJ/dRe z + i dJ/dIm z"
+            if block.is_complex
+            else "",
+            "" if block.is_complex else "the gradient by a real parameter is real",
+        )
+        return
+    if array.dtype.kind in "iu":
+        find(
+            "dtype",
+            f"`{label}` has dtype {array.dtype}, expected {block.dtype}",
+            "whole numbers cut off what stands behind the point",
+            "compute it in floats, for instance from np.zeros_like(parameter, dtype=float)",
+            severity="warning",
+        )
+        array = array.astype(float)
+    eps = float(np.finfo(array.dtype).eps)
+    if eps > np.finfo(block.dtype).eps:
+        find(
+            "dtype",
+            f"`{label}` has dtype {array.dtype}, its parameter {block.dtype}",
+            f"a gradient in {array.dtype} carries only that many digits",
+            "compute it in the precision of the parameters",
+            severity="warning",
+        )
+    flat = np.ascontiguousarray(array.ravel())
+    if block.is_complex:
+        flat = flat.view(flat.real.dtype)
+    bad = np.flatnonzero(~np.isfinite(flat))
+    if bad.size:
+        find(
+            "not-finite",
+            f"`{label}` is not finite in {bad.size} of {flat.size} entries, the first being "
+            f"`{block.entry(int(bad[0]))}` = {flat[bad[0]]}",
+            remedy="look for a division by zero, an overflow, or the log or root of 0",
+        )
+    claim.values[block.name] = flat.astype(np.result_type(flat.dtype, np.float64))
+    claim.eps[block.name] = eps
+
+
+def _shape_story(block: Block, label: str, came: tuple[int, ...]) -> tuple[str, str, str]:
+    """Code, note and help for a gradient of the shape `came`."""
+    due, name = block.shape, block.name
+    column = len(due) == 2 and due[1] == 1
+    update = f"`{name} - alpha * {label}`" if " " not in label else "the update"
+    try:
+        spread = np.broadcast_shapes(due, came)
+        grows = f"{update} would broadcast to {spread}" if spread != due else ""
+    except ValueError:
+        grows = ""
+    sum_with = "sum with np.sum(..., axis=1, keepdims=True)"
+    if column and len(came) == 1 and came[0] == due[0]:
+        return (
+            "rank-1",
+            grows or "np.sum without keepdims=True makes a rank-1 array",
+            (f"{sum_with}, or reshape to {due}"),
+        )
+    if column and int(np.prod(came)) == 1:
+        return (
+            "scalar-bias",
+            ("np.sum without axis=1 adds up the units as well as the examples"),
+            f"{sum_with}, which leaves one row for each unit",
+        )
+    if column and came == due[::-1]:
+        return "row-vector", grows, f"a bias is a column: {sum_with}, or transpose"
+    if column and len(came) == 2 and came[0] == due[0]:
+        return (
+            "not-summed",
+            (f"{came[1]} columns are one for each example: the sum over the examples is missing"),
+            f"{sum_with}, and divide by their number",
+        )
+    if len(due) == 2 and came == due[::-1]:
+        return (
+            "transposed",
+            "the two factors of the product stand in the wrong order",
+            (f"transpose it, or exchange the factors: (A B^T)^T = B A^T has shape {due}"),
+        )
+    return "wrong-shape", grows, "a gradient has the shape of its parameter"
+
+
+def of_changes(name: str, changed: set[str]) -> list[Finding]:
+    """Findings about arguments that a call of the user's changed."""
+    return [
+        Finding(
+            "mutates-input",
+            None,
+            "warning",
+            f"`{name}` changes {'the parameters' if what == 'params' else 'an array in `args`'} "
+            "that it is given",
+            "each call of this check gets a copy, so that the numbers hold; other callers do not",
+            "work on a copy, or write `a = a - b` in place of `a -= b`",
+        )
+        for what in sorted(changed)
+    ]
+
+
+def of_aliasing(gradient: Any, params: Any, again: Any) -> list[Finding]:
+    """Findings about a gradient that shares memory with its input, or with the next result."""
+    findings = []
+    ours, first, second = _arrays(params), _arrays(gradient), _arrays(again)
+    if any(np.shares_memory(a, b) for a in first for b in ours):
+        findings.append(
+            Finding(
+                "aliases-input",
+                None,
+                "warning",
+                "the gradient shares memory with the parameters that it was given",
+                "an update in place of either would change the other",
+                "return a copy",
+            )
+        )
+    if any(np.shares_memory(a, b) for a in first for b in second):
+        findings.append(
+            Finding(
+                "aliases-output",
+                None,
+                "warning",
+                "the gradient is returned in the same memory at each call",
+                "a gradient that was kept changes with the next call; this check copies it",
+                "return a new array",
+            )
+        )
+    return findings
+
+
+def of_repetition(first: Claim, second: Claim) -> list[Finding]:
+    """A finding for each block whose gradient differs between two calls at one point."""
+    findings = []
+    for block in first.compared:
+        if block.name not in second.values:
+            continue
+        one, two = first.values[block.name], second.values[block.name]
+        gap = np.abs(one - two)
+        if not (gap > 0).any():
+            continue
+        worst = int(np.nanargmax(gap))
+        slight = gap[worst] <= 1e-9 * np.abs(one).max()
+        findings.append(
+            Finding(
+                "nondeterministic",
+                block.name,
+                "warning" if slight else "error",
+                f"`{first.labels[block.name]}` differs between two calls at the same point: "
+                f"`{block.entry(worst)}` is {one[worst]:.12g}, then {two[worst]:.12g}",
+                "a mask drawn anew in each call, or a state kept between calls, does this",
+                "draw once, before the check, or seed each call alike",
+            )
+        )
+    return findings
+
+
+def of_value(came: str, value: Any) -> Finding:
+    """A finding about a cost that is no single real number."""
+    note, remedy = "", "return one real number"
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 1:
+        note = f"{value.size} values look like the losses of examples or outputs, before their mean"
+        remedy = "return their mean or sum"
+    elif value is None:
+        note, remedy = "a function without `return` returns None", "return the cost"
+    elif isinstance(value, tuple):
+        remedy = "if the second one is the gradient, say jac=True; else return the cost alone"
+    elif np.iscomplexobj(value):
+        remedy = "return its real part, or its absolute value squared"
+    return Finding(
+        "cost-not-scalar", None, "error", f"`cost` returned {came}, expected a scalar", note, remedy
+    )
+
+
+def of_scatter(name: str, first: float, second: float) -> Finding:
+    """A finding about a function whose value differs between two calls at one point."""
+    return Finding(
+        "nondeterministic",
+        None,
+        "warning",
+        f"`{name}` was {first:.17g} and then {second:.17g} at the same point",
+        "the error bars allow for the scatter, and grow with it",
+        "seed what is random at the start of each call",
+    )
+
+
+def of_drift(before: float, after: float) -> Finding:
+    """A finding about a cost that the check has left at another value."""
+    return Finding(
+        "nondeterministic",
+        None,
+        "error",
+        f"`cost` was {before:.17g} at the point before the check and {after:.17g} after it",
+        "a state that is kept between calls makes every difference meaningless",
+        "keep nothing between calls, or reset it at the start of each",
+    )
+
+
+def of_emptiness(block: Block) -> Finding:
+    """A finding about a block without entries."""
+    return Finding(
+        "empty-block",
+        block.name,
+        "warning",
+        f"`{block.name}` has shape {block.shape}: there is nothing to check",
+        help="leave it out of the parameters, or of `wrt`",
+    )
+
+
+def describe(value: Any) -> str:
+    """What a value is, in a few words: type and shape, never its content."""
+    if value is None:
+        return "None"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if isinstance(value, (tuple, list, dict)) and not hasattr(value, "_fields"):
+        return f"a {type(value).__name__} of length {len(value)}"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _is_numeric(leaf: Any) -> bool:
+    """Whether the leaf is an array of numbers, or converts to one without loss."""
+    if isinstance(leaf, (str, bytes, dict)):
+        return False
+    try:
+        return np.asarray(leaf).dtype.kind in "fciub"
+    except Exception:
+        return False
+
+
+def _arrays(node: Any) -> list[NDArray[Any]]:
+    if isinstance(node, np.ndarray):
+        return [node]
+    return [array for _, child in children(node) or () for array in _arrays(child)]
