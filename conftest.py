@@ -21,4 +21,6 @@ settings.register_profile(
 settings.register_profile(
     "soak", settings.get_profile("default"), max_examples=5000, print_blob=True
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "default"))
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "default")
+)

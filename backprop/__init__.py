@@ -21,6 +21,7 @@ from backprop.activations import (
 )
 from backprop.descent import Descent, descend, initialise
 from backprop.network import (
+    EQUATIONS,
     Backward,
     Forward,
     Gradients,
@@ -35,6 +36,7 @@ from backprop.network import (
 
 __all__ = [
     "ACTIVATIONS",
+    "EQUATIONS",
     "Activation",
     "Backward",
     "Descent",

@@ -132,15 +132,16 @@ def _check_array(name: str, A: Any, sizes: dict[str, int], complex_too: bool = F
         raise ValueError(_shape_error(name, A, sizes))
     if A.size == 0:
         raise ValueError(f"{name} is empty: {_shape_error(name, A, sizes)}")
-    for dimension, size in zip(DIMENSIONS[name], A.shape[-2:]):
+    for dimension, size in zip(DIMENSIONS[name], A.shape[-2:], strict=True):
         if sizes.setdefault(dimension, size) != size:
             raise ValueError(_shape_error(name, A, sizes))
     # A finite sum of squares shows that all terms are finite, at a third of the price.
     if not cmath.isfinite(np.vdot(A, A)) and not np.isfinite(A).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(A))[0])
+        place = f"{name}[{', '.join(map(str, index))}]"
         raise ValueError(
-            f"{name} is not finite: {name}[{', '.join(map(str, index))}] is {A[index]}; an earlier "
-            "overflow, a division by zero or a missing value in the data are the usual causes"
+            f"{name} is not finite: {place} is {A[index]}; an overflow, a division by zero or "
+            "a missing value in the data are the usual causes"
         )
 
 
@@ -153,9 +154,8 @@ def _kind_words(kind: str) -> str:
 
 
 def _shape_error(name: str, A: Array, sizes: dict[str, int]) -> str:
-    return (
-        f"{name} has shape {A.shape}, expected {_shape_words(name, sizes)}: {_cause(name, A, sizes)}"
-    )
+    expected = _shape_words(name, sizes)
+    return f"{name} has shape {A.shape}, expected {expected}: {_cause(name, A, sizes)}"
 
 
 def _shape_words(name: str, sizes: dict[str, int]) -> str:
@@ -176,7 +176,7 @@ def _cause(name: str, A: Array, sizes: dict[str, int]) -> str:
     if A.ndim == 1 and name.startswith("b"):
         return (
             "a bias is a column, and a rank-1 array would broadcast along the examples; "
-            "np.sum(..., axis=1) without keepdims=True makes such arrays, .reshape(-1, 1) mends them"
+            "np.sum without keepdims=True makes such arrays, .reshape(-1, 1) mends them"
         )
     if A.ndim == 1:
         return f"a rank-1 array; one row is {name}.reshape(1, -1), one column .reshape(-1, 1)"
@@ -204,7 +204,7 @@ def _check_leading_axes(parameters: Sequence[Array]) -> None:
     try:
         np.broadcast_shapes(*(A.shape[:-2] for A in parameters))
     except ValueError:
-        shapes = ", ".join(f"{name} {A.shape}" for name, A in zip(NAMES, parameters))
+        shapes = ", ".join(f"{name} {A.shape}" for name, A in zip(NAMES, parameters, strict=True))
         raise ValueError(
             f"parameters: their leading axes do not broadcast together: {shapes}"
         ) from None

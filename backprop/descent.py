@@ -74,7 +74,7 @@ def initialise(
 
     Returns
     -------
-    Parameters
+    start : Parameters
         ``W1`` (n1, n0), ``b1`` (n1, 1), ``W2`` (n2, n1), ``b2`` (n2, 1).
 
     Raises
@@ -115,8 +115,8 @@ def descend(
 ) -> Descent:
     """Gradient descent until the parameters look as if they converge.
 
-    They do when one update changes them by little: ``alpha ||gradient|| <= rest ||parameters||``,
-    both norms Euclidean and over all entries.
+    They do when one update changes them by little, ``alpha ||gradient|| <= rest ||parameters||``
+    with Euclidean norms over all entries.
 
     Parameters
     ----------
@@ -135,6 +135,7 @@ def descend(
     Returns
     -------
     Descent
+        Where it came to rest.
 
     Raises
     ------

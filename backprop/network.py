@@ -23,6 +23,7 @@ from backprop.activations import Array, magnitude, sigmoid, tanh
 from backprop.arguments import checked
 
 __all__ = [
+    "EQUATIONS",
     "Backward",
     "Forward",
     "Gradients",
@@ -35,6 +36,16 @@ __all__ = [
     "loss",
     "predict",
 ]
+
+EQUATIONS = {
+    "dZ2": "dZ2 = A2 - Y",
+    "dW2": "dW2 = 1/m dZ2 A1^T",
+    "db2": "db2 = 1/m np.sum(dZ2, axis=1, keepdims=True)",
+    "dZ1": "dZ1 = W2^T dZ2 * g1'(Z1)",
+    "dW1": "dW1 = 1/m dZ1 X^T",
+    "db1": "db1 = 1/m np.sum(dZ1, axis=1, keepdims=True)",
+}
+"""The six equations of `backward` by what they compute, in the lecture's order and words."""
 
 Pair = tuple[Callable[[Array], Array], Callable[[Array], Array]]
 
@@ -151,9 +162,7 @@ def loss(Z2: Array, Y: Array) -> Array:
     return np.log1p(np.exp(-magnitude(Z2))) + np.where(Z2.real > 0, 1 - Y, -Y) * Z2
 
 
-def cost(
-    parameters: Sequence[Array], X: Array, Y: Array, g1: Pair = tanh, l2: float = 0.0
-) -> Any:
+def cost(parameters: Sequence[Array], X: Array, Y: Array, g1: Pair = tanh, l2: float = 0.0) -> Any:
     """Mean loss of the examples, ``J = 1/m sum_i L(yhat_i, y_i)``, and an L2 penalty.
 
     Parameters
@@ -197,7 +206,7 @@ def backward(
     """
     (W1, b1, W2, b2), X, Y, (g, g1_prime) = checked(parameters, X, Y, g1, l2)
     m = X.shape[-1]
-    Z1, A1, Z2, A2 = _forward(W1, b1, W2, b2, X, g)
+    Z1, A1, _, A2 = _forward(W1, b1, W2, b2, X, g)
 
     dZ2 = A2 - Y
     dW2 = 1 / m * dZ2 @ T(A1) + l2 / m * W2

@@ -311,8 +311,7 @@ def _block_report(
     wrong = any(f.block == block.name and f.severity == "error" for f in findings)
     if claim is None or comparison is None or block.name not in claim.values:
         verdict = Verdict.FAIL if wrong else Verdict.INCONCLUSIVE
-        nothing = np.empty(0)
-        return BlockReport(block, label, verdict, *[nothing] * 9)
+        return BlockReport.without_numbers(block, label, verdict)
     found, decision = comparison.found, comparison.decision
     verdicts = decision.verdict[rows, 0]
     return BlockReport(

@@ -86,7 +86,7 @@ def compare(
     units = point.scale[entries][:, None]
     found, suspect = first_pass(point, entries)
     rough, skipped = np.zeros(claim.shape, dtype=bool), np.zeros(claim.shape, dtype=bool)
-    block, whole = _sizes(claim, found, group, units)
+    block, _ = _sizes(claim, found, group, units)
     coarse = np.where(point.noise.stairs, SINGLE, 0.0)
     rounding = np.maximum(4 * eps, coarse) * block
     unsettled = suspect | ~settled(claim, found, block, rounding)

@@ -276,7 +276,7 @@ def first_pass(point: Point, entries: Indices) -> tuple[Differences, Bools]:
         error=np.where(defined, error, np.inf),
         noise=noise,
         step=steps.h[0] + np.zeros(error.shape),
-        nature=np.where(defined, Nature.SMOOTH, Nature.OUTSIDE),
+        nature=_marked(np.full(error.shape, Nature.SMOOTH), ~defined, Nature.OUTSIDE),
         left=nothing,
         right=nothing,
         distance=nothing,
@@ -487,7 +487,7 @@ def _at_kinks(found: Differences, steps: Steps, offers: _Offers, sigma: Values) 
         error=chosen(within.error, found.error, np.inf),
         noise=chosen(within.noise, found.noise, np.inf),
         step=chosen(within.step, found.step, reach),
-        nature=np.where(open_kink, Nature.KINK, found.nature),
+        nature=_marked(found.nature, open_kink, Nature.KINK),
         left=np.where(open_kink, left, np.nan),
         right=np.where(open_kink, right, np.nan),
         distance=np.where(kinked, reach, np.nan),
@@ -500,8 +500,7 @@ RUN = 4
 
 
 def _constant_run(values: Values, threshold: Values) -> tuple[Bools, Indices]:
-    """Where `values` keep their size and sign over `RUN` steps, and the last step of the
-    finest such run."""
+    """Whether `values` keep size and sign over `RUN` steps, and the last step of the finest run."""
     loud = np.where(np.abs(values) > threshold, values, np.nan)
     runs = sliding_window_view(loud, RUN, axis=0)
     low, high = np.abs(runs).min(axis=-1), np.abs(runs).max(axis=-1)
@@ -517,7 +516,7 @@ def _at_jumps(found: Differences, steps: Steps, sigma: Values) -> Differences:
     for side in (steps.plus, steps.minus):
         constant, last = _constant_run(side - steps.value, 20 * CONFIDENCE * sigma + 0 * side)
         jumps |= constant & (last >= finest)
-    return replace(found, nature=np.where(jumps, Nature.JUMP, found.nature))
+    return replace(found, nature=_marked(found.nature, jumps, Nature.JUMP))
 
 
 def _at_edges(found: Differences, steps: Steps, sigma: Values) -> Differences:
@@ -540,11 +539,11 @@ def _at_edges(found: Differences, steps: Steps, sigma: Values) -> Differences:
                 for name, array in vars(found).items()
             }
         )
-        found = replace(found, nature=np.where(here, Nature.EDGE, found.nature))
+        found = replace(found, nature=_marked(found.nature, here, Nature.EDGE))
         few &= ~here
     return replace(
         found,
-        nature=np.where(few, Nature.OUTSIDE, found.nature),
+        nature=_marked(found.nature, few, Nature.OUTSIDE),
         derivative=np.where(few, np.nan, found.derivative),
         error=np.where(few, np.inf, found.error),
     )
@@ -557,5 +556,11 @@ def _named(found: Differences, steps: Steps) -> Differences:
     smooth = found.nature == Nature.SMOOTH
     noisy = smooth & (found.noise > found.error / 2)
     noisy &= found.error > 0.01 * np.abs(found.derivative)
-    nature = np.where(noisy, Nature.NOISY, found.nature)
-    return replace(found, nature=np.where(smooth & still.all(axis=0), Nature.FLAT, nature))
+    nature = _marked(found.nature, noisy, Nature.NOISY)
+    return replace(found, nature=_marked(nature, smooth & still.all(axis=0), Nature.FLAT))
+
+
+def _marked(nature: NDArray[np.object_], where: Bools, name: Nature) -> NDArray[np.object_]:
+    marked = nature.astype(object)
+    marked[where] = name
+    return marked

@@ -203,5 +203,5 @@ def _same_arrays(left: Any, right: Any) -> bool:
     if below is None or other is None:
         return True
     return len(below) == len(other) and all(
-        _same_arrays(a, b) for (_, a), (_, b) in zip(below, other)
+        _same_arrays(a, b) for (_, a), (_, b) in zip(below, other, strict=True)
     )

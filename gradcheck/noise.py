@@ -140,7 +140,7 @@ def measure(
             wider = sides(exponent)
             if not (np.isfinite(wider[0]).all() and np.isfinite(wider[1]).all()):
                 break
-            right, left = (np.where(still, w, v) for w, v in zip(wider, (right, left)))
+            right, left = (np.where(still, w, v) for w, v in zip(wider, (right, left), strict=True))
             widened |= still
     else:
         for exponent in EDGE[1:]:

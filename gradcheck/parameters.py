@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,14 +84,23 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each block lies in the flat vector, and how to build the structure from it."""
+    """Where each block lies in the flat vector, and how to build the structure from it.
+
+    Attributes
+    ----------
+    blocks : tuple of Block
+    size : int
+        Length of the flat vector.
+    params : object
+        The user's own structure, to compare others with.
+    make : callable
+        Builds such a structure from views of a flat vector.
+    """
 
     blocks: tuple[Block, ...]
     size: int
-    template: Any
-    leaves: tuple[Callable[[NDArray[Any]], Any], ...]
-    narrow: tuple[Block, ...]
-    """Blocks that hold fewer digits than the flat vector."""
+    params: Any
+    make: Callable[[NDArray[Any]], Any]
 
     def build(self, x: NDArray[Any]) -> Any:
         """The user's structure with the values of `x`, in memory of its own.
@@ -101,9 +110,14 @@ class Layout:
         x : ndarray, shape (size,)
             Real; or complex, which makes every block complex (for a complex step).
         """
-        x = x.copy()
-        values = iter([make(x[block.slice]) for block, make in zip(self.blocks, self.leaves)])
-        return _rebuild(self.template, values)
+        return self.make(x.copy())
+
+    @property
+    def narrow(self) -> list[Block]:
+        """Blocks that hold fewer digits than the flat vector."""
+        eps = min(np.finfo(block.dtype).eps for block in self.blocks)
+        eps = min(eps, np.finfo(np.float64).eps)
+        return [block for block in self.blocks if np.finfo(block.dtype).eps > eps]
 
     def nearest(self, points: NDArray[Any]) -> NDArray[Any]:
         """`points`, shape (..., size), rounded to what the blocks' dtypes can hold."""
@@ -144,12 +158,11 @@ def flatten(params: Any) -> tuple[Layout, NDArray[Any]]:
     """
     blocks: list[Block] = []
     parts: list[NDArray[Any]] = []
-    leaves: list[Callable[[NDArray[Any]], Any]] = []
 
-    def walk(node: Any, path: tuple[Key, ...]) -> Any:
+    def walk(node: Any, path: tuple[Key, ...]) -> Callable[[NDArray[Any]], Any]:
         below = children(node)
         if below is not None:
-            return node, [walk(child, (*path, key)) for key, child in below]
+            return _container_maker(node, [walk(child, (*path, key)) for key, child in below])
         name = path_name(path)
         array = _leaf(name, node)
         flat = array.ravel()
@@ -158,18 +171,16 @@ def flatten(params: Any) -> tuple[Layout, NDArray[Any]]:
         start = blocks[-1].stop if blocks else 0
         blocks.append(Block(name, array.shape, array.dtype, start, start + flat.size))
         parts.append(flat)
-        leaves.append(_leaf_maker(node, blocks[-1]))
-        return None
+        return _leaf_maker(node, blocks[-1])
 
-    template = walk(params, ())
+    make = walk(params, ())
     if not blocks:
         raise InvalidInput(
             f"params: expected at least one array, got {type(params).__name__} without any"
         )
     dtype = np.result_type(np.float64, *(part.dtype for part in parts))
     x = np.concatenate([part.astype(dtype) for part in parts])
-    narrow = tuple(b for b in blocks if np.finfo(b.dtype).eps > np.finfo(dtype).eps)
-    return Layout(tuple(blocks), x.size, template, tuple(leaves), narrow), x
+    return Layout(tuple(blocks), x.size, params, make), x
 
 
 def children(node: Any) -> list[tuple[Key, Any]] | None:
@@ -235,42 +246,51 @@ def _article(noun: str) -> str:
 
 def _leaf_maker(node: Any, block: Block) -> Callable[[NDArray[Any]], Any]:
     """How to turn a block's part of the flat vector into a leaf like `node`."""
-    shape, dtype = block.shape, block.dtype
+    part, shape, dtype = block.slice, block.shape, block.dtype
     real = _real_dtype(dtype)
 
-    def array(part: NDArray[Any]) -> NDArray[Any]:
-        if part.dtype.kind == "c":
-            return part.astype(np.result_type(dtype, np.complex64), copy=False).reshape(shape)
-        part = part.astype(real, copy=False)
-        return (part.view(dtype) if block.is_complex else part).reshape(shape)
+    def array(x: NDArray[Any]) -> NDArray[Any]:
+        if x.dtype.kind == "c":
+            return x[part].reshape(shape)
+        numbers = x[part].astype(real, copy=False)
+        return (numbers.view(dtype) if block.is_complex else numbers).reshape(shape)
 
     if isinstance(node, np.ndarray):
         kind = type(node)
-        if kind in (np.ndarray, np.memmap):
-            return array
-        return lambda part: array(part).view(kind)
+        if kind not in (np.ndarray, np.memmap):
+            return lambda x: array(x).view(kind)
+        if dtype == np.float64:
+            return lambda x: x[part].reshape(shape)
+        return array
     if isinstance(node, np.generic):
-        return lambda part: array(part)[()]
-    return lambda part: array(part).item()
+        return lambda x: array(x)[()]
+    return lambda x: array(x).item()
 
 
 def _real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.empty(0, dtype).real.dtype
 
 
-def _rebuild(template: Any, values: Iterator[Any]) -> Any:
-    if template is None:
-        return next(values)
-    node, below = template
-    rebuilt = [_rebuild(child, values) for child in below]
+def _container_maker(
+    node: Any, makers: list[Callable[[NDArray[Any]], Any]]
+) -> Callable[[NDArray[Any]], Any]:
+    """How to build a container like `node` from the flat vector."""
+    kind = type(node)
     if isinstance(node, Mapping):
-        pairs = dict(zip(node, rebuilt))
-        return pairs if type(node) is dict else type(node)(pairs)  # type: ignore[call-arg]
+        named = dict(zip(node, makers, strict=True))
+        if kind is dict:
+            return lambda x: {key: make(x) for key, make in named.items()}
+        return lambda x: kind({key: make(x) for key, make in named.items()})
     if isinstance(node, tuple) and hasattr(node, "_fields"):
-        return type(node)(*rebuilt)
+        return lambda x: kind(*[make(x) for make in makers])
     if isinstance(node, (list, tuple)):
-        return type(node)(rebuilt)
-    twin = copy.copy(node)
-    for field, value in zip(dataclasses.fields(node), rebuilt):
-        object.__setattr__(twin, field.name, value)
+        return lambda x: kind([make(x) for make in makers])
+    names = [f.name for f in dataclasses.fields(node)]
+
+    def twin(x: NDArray[Any]) -> Any:
+        made = copy.copy(node)
+        for name, make in zip(names, makers, strict=True):
+            object.__setattr__(made, name, make(x))
+        return made
+
     return twin

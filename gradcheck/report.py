@@ -128,6 +128,26 @@ class BlockReport:
     left: NDArray[Any] = field(repr=False)
     right: NDArray[Any] = field(repr=False)
 
+    @classmethod
+    def without_numbers(cls, block: Block, label: str, verdict: Verdict) -> BlockReport:
+        """A block of which no entry could be compared."""
+        nothing = np.empty(0)
+        none = np.empty(0, dtype=object)
+        return cls(
+            block=block,
+            label=label,
+            verdict=verdict,
+            analytic=nothing,
+            numerical=nothing,
+            error=nothing,
+            resolutions=nothing,
+            verdicts=none,
+            reasons=none,
+            natures=none,
+            left=nothing,
+            right=nothing,
+        )
+
     @property
     def name(self) -> str:
         """Name of the block."""
@@ -179,6 +199,16 @@ class BlockReport:
         relative = np.where(severity == 0, self.resolutions, off)
         order = np.lexsort((relative, severity))[::-1]
         return [self.entry(int(i)) for i in order[:count]]
+
+    @property
+    def relative_error(self) -> float:
+        """Largest difference, as a share of the block's largest entry; NaN without numbers."""
+        known = np.isfinite(self.numerical) & np.isfinite(self.analytic)
+        if not known.any():
+            return float("nan")
+        analytic, numerical = self.analytic[known], self.numerical[known]
+        largest = max(np.abs(analytic).max(), np.abs(numerical).max())
+        return float(np.abs(analytic - numerical).max() / largest) if largest else 0.0
 
     def size_of_mistake(self) -> str:
         """How wrong the failing entries are, in a few words."""
@@ -276,12 +306,13 @@ class GradientReport:
     def __str__(self) -> str:
         if self.verdict == Verdict.PASS:
             return "\n".join([self._headline(), *map(str, self.findings), self._coverage()])
-        first = [str(f) for f in self.findings if f.severity == "error"]
-        later = [str(f) for f in self.findings if f.severity == "warning"]
-        shown = first[:SHOWN]
-        if len(first) > SHOWN:
-            shown.append(f"and {len(first) - SHOWN} more findings, in `report.findings`")
-        parts = [[self._headline()], shown, self._table(), self._details(), later[:2]]
+        errors = [f for f in self.findings if f.severity == "error"]
+        warnings = [str(f) for f in self.findings if f.severity == "warning"]
+        head = [f.text(str(self.verdict)) for f in errors[:1]] or [self._headline()]
+        others = [str(f) for f in errors[1:SHOWN]]
+        if len(errors) > SHOWN:
+            others.append(f"and {len(errors) - SHOWN} more findings, in `report.findings`")
+        parts = [head, others, self._table(), self._details(), warnings[:2]]
         return "\n".join(line for part in parts for line in part)
 
     def to_dict(self) -> dict[str, Any]:
@@ -307,11 +338,8 @@ class GradientReport:
 
     def _summary(self) -> str:
         failed = [b for b in self.blocks.values() if b.verdict == Verdict.FAIL]
-        errors = [f for f in self.findings if f.severity == "error"]
         if self.verdict == Verdict.FAIL:
             numbers = [b for b in failed if b.count(Verdict.FAIL)]
-            if errors:
-                return errors[0].message
             text = f"`{numbers[0].label}` is {numbers[0].size_of_mistake()}"
             return text + (
                 f"; wrong too: {', '.join(f'`{b.label}`' for b in numbers[1:])}"
@@ -383,10 +411,10 @@ class GradientReport:
             return f"{unclear} of {block.entries} inconclusive" + (
                 f", {kinks} at kinks" if kinks else ""
             )
-        return "" if block.entries else "no entries"
+        return "" if block.entries else "not compared"
 
     def _details(self) -> list[str]:
-        lines = []
+        lines: list[str] = []
         for block in self.blocks.values():
             if block.verdict == Verdict.PASS or not block.entries or len(lines) >= 2 * SHOWN:
                 continue

@@ -43,10 +43,12 @@ class Finding:
     help: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.severity}[{self.code}]: {self.message}"]
-        lines += [
-            f"  {name}: {text}" for name, text in (("note", self.note), ("help", self.help)) if text
-        ]
+        return self.text(self.severity)
+
+    def text(self, headword: str) -> str:
+        """The finding as a message of one to three lines that starts with `headword`."""
+        lines = [f"{headword}[{self.code}]: {self.message}"]
+        lines += [f"  {name}: {t}" for name, t in (("note", self.note), ("help", self.help)) if t]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,7 +123,7 @@ def match(layout: Layout, gradient: Any, names: Sequence[str]) -> Claim:
     """
     claim = Claim({}, {}, {}, [], layout.blocks)
     blocks = iter(layout.blocks)
-    for block, label, leaf in _pairs(layout.template, gradient, (), "", blocks, claim):
+    for block, label, leaf in _pairs(layout.params, gradient, (), "", blocks, claim):
         claim.labels[block.name] = label
         if block.name in names:
             _read(block, label, leaf, claim)
@@ -139,7 +141,7 @@ class _Unreadable:
 
 
 def _pairs(
-    template: Any,
+    node: Any,
     gradient: Any,
     path: tuple[Key, ...],
     label: str,
@@ -147,18 +149,18 @@ def _pairs(
     claim: Claim,
 ) -> Iterator[tuple[Block, str, Any]]:
     """Each block, what the gradient calls it, and what the gradient has for it."""
-    if template is None:
+    below = children(node)
+    if below is None:
         block = next(blocks)
         yield block, label or f"gradient of {block.name}", gradient
         return
-    node, below = template
-    keys = [key for key, _ in children(node) or ()]
+    keys = [key for key, _ in below]
     found: dict[Any, tuple[Any, Any]] | None = {}
     absent = gradient
-    if not any(gradient is nothing for nothing in (None, _Missing, _Unreadable)):
+    if gradient is not _Missing and gradient is not _Unreadable:
         found = _found(node, keys, gradient, path, claim)
         absent = _Unreadable if found is None else _Missing
-    for key, child in zip(keys, below):
+    for key, child in below:
         name, value = (found or {}).get(key[1], (key[1], absent))
         inner = (*path, (key[0], name))
         renamed = label or name != key[1]
@@ -175,16 +177,19 @@ def _found(
     None if the two structures cannot be compared.
     """
     place = f"`{path_name(path)}`" if path else "the gradient"
+    wanted = f"{type(node).__name__} of {', '.join(path_name((*path, key)) for key in keys)}"
+    if gradient is None:
+        claim.findings.append(_nothing(None, place, wanted))
+        return None
     came = children(gradient)
     named = _named(node) and _named(gradient)
     if came is None or not (named or (_ordered(node) and _ordered(gradient))):
-        wanted = ", ".join(path_name((*path, key)) for key in keys)
         claim.findings.append(
             Finding(
                 "wrong-structure",
                 None,
                 "error",
-                f"{place} is {describe(gradient)}, expected {type(node).__name__} of {wanted}",
+                f"{place} is {describe(gradient)}, expected {wanted}",
                 help="return the gradient in the structure of the parameters",
             )
         )
@@ -199,7 +204,7 @@ def _found(
                     break
         extra = [path_name((*path, ("key", key))) for key in present]
     else:
-        found = {key: (key, value) for (_, key), (_, value) in zip(keys, came)}
+        found = {key: (key, value) for (_, key), (_, value) in zip(keys, came, strict=False)}
         extra = [path_name((*path, key)) for key, _ in came[len(keys) :]]
     if extra:
         claim.findings.append(
@@ -247,12 +252,8 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         )
         return
     if leaf is None:
-        find(
-            "none",
-            f"`{label}` is None, expected an array of shape {block.shape}",
-            "a function without `return` returns None",
-            "return the gradient",
-        )
+        wanted = f"an array of shape {block.shape}"
+        claim.findings.append(_nothing(block.name, f"`{label}`", wanted))
         return
     if isinstance(leaf, np.ma.MaskedArray) or not _is_numeric(leaf):
         find(
@@ -307,6 +308,17 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         )
     claim.values[block.name] = flat.astype(np.result_type(flat.dtype, np.float64))
     claim.eps[block.name] = eps
+
+
+def _nothing(block: str | None, place: str, wanted: str) -> Finding:
+    return Finding(
+        "none",
+        block,
+        "error",
+        f"{place} is None, expected {wanted}",
+        "a function without `return` returns None",
+        "return the gradient",
+    )
 
 
 def _shape_story(block: Block, label: str, came: tuple[int, ...]) -> tuple[str, str, str]:

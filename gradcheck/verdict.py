@@ -166,7 +166,7 @@ def decide(
     fits = off <= width
     known = found.error <= KNOWN * scale
     kink = found.nature == Nature.KINK
-    blocked = np.isin(found.nature, [Nature.JUMP, Nature.OUTSIDE])
+    blocked = (found.nature == Nature.JUMP) | (found.nature == Nature.OUTSIDE)
     passes = fits & (seen <= resolution + 2 * approximate) & ~blocked
     gap = np.abs(found.right - found.left)
     slack = 0.02 * gap + rounding + approximate * size
@@ -187,7 +187,7 @@ def decide(
     reason[(scale == 0) | (found.nature == Nature.FLAT)] = "flat"
     for nature in (Nature.JUMP, Nature.OUTSIDE, Nature.EDGE, Nature.KINK):
         reason[found.nature == nature] = nature.value
-    reason[np.isin(verdict, [Verdict.PASS, Verdict.FAIL])] = ""
+    reason[(verdict == Verdict.PASS) | (verdict == Verdict.FAIL)] = ""
     return Decision(verdict, reason, seen)
 
 

@@ -1,0 +1,179 @@
+"""How often the verdicts are right, on costs with known gradients: makes docs/verdicts-measured.md.
+
+    python benchmarks/verdicts.py --draws 200 > docs/verdicts-measured.md
+
+Each draw of a family is checked with its true gradient, then with one corrupted in each of the
+ways of `families.corruptions`. The table counts entries for the former and checks for the latter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from families import FAMILIES, Params, Problem, corruptions
+
+from gradcheck import GradientReport, Verdict, check_gradient
+
+UNDECIDABLE = {
+    "fixed_count_solver": "the cost as computed is smooth, with another derivative",
+    "conjugate_gradient_solver": "the cost as computed is smooth between two counts of steps",
+}
+"""Families whose computed cost has another derivative than the true one, which nothing shows."""
+
+
+@dataclass
+class Tally:
+    """Counts of one family."""
+
+    entries: Counter[str] = field(default_factory=Counter)
+    inside: int = 0
+    measured: int = 0
+    evaluations: int = 0
+    caught: dict[str, Counter[str]] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
+    checks: Counter[str] = field(default_factory=Counter)
+    lies: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+def check(problem: Problem, gradient: Any) -> GradientReport:
+    with np.errstate(all="ignore"):
+        return check_gradient(problem.cost, gradient, problem.params)
+
+
+def judge_family(name: str, draws: range) -> Tally:
+    """Counts over some draws of one family."""
+    tally = Tally()
+    for k in draws:
+        rng = np.random.default_rng([list(FAMILIES).index(name), k])
+        problem = FAMILIES[name](rng)
+        claims: list[Any] = [problem.gradient]
+        if problem.user_gradient is not None:
+            claims.append(problem.user_gradient)
+        for claim in claims:
+            report = check(problem, claim)
+            tally.checks[str(report.verdict)] += 1
+            tally.evaluations += report.evaluations
+            count(tally, report, problem, f"draw {k}")
+        for kind, corrupt in corruptions.items():
+            wrong = corrupt(rng, problem.gradient)
+            if wrong is not None:
+                report = check(problem, wrong)
+                tally.caught.setdefault(kind, Counter())[str(report.verdict)] += 1
+                tally.lies += lies(report, problem.gradient, wrong)
+    return tally
+
+
+def count(tally: Tally, report: GradientReport, problem: Problem, where: str) -> None:
+    for name, block in report.blocks.items():
+        truth = np.ravel(problem.gradient[name]).astype(float)
+        known = np.isfinite(block.error)
+        tally.measured += int(known.sum())
+        off = np.abs(block.numerical - truth)
+        slack = 4 * np.finfo(problem.gradient[name].dtype).eps * np.abs(truth)
+        tally.inside += int((off <= block.error + slack)[known].sum())
+        tally.entries.update(str(v) for v in block.verdicts)
+        tally.reasons.update(str(r) for r in block.reasons if r)
+        for i in np.flatnonzero(block.verdicts == Verdict.FAIL):
+            tally.examples.append(f"{where}: {block.entry(int(i))} {problem.condition}")
+
+
+def lies(report: GradientReport, right: Params, wrong: Params) -> int:
+    """Wrong entries that passed although the mistake is larger than the stated resolution."""
+    found = 0
+    for name, block in report.blocks.items():
+        one, other = (np.ravel(g[name]).astype(float) for g in (right, wrong))
+        scale = np.maximum(np.maximum(np.abs(one), np.abs(other)), 1e-4 * np.abs(one).max())
+        off = np.abs(one - other)
+        passed = block.verdicts == Verdict.PASS
+        found += int(np.sum(passed & (off > block.resolutions * scale * (1 + 1e-9)) & (scale > 0)))
+    return found
+
+
+def merge(tallies: list[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        for name in ("entries", "reasons", "checks"):
+            getattr(total, name).update(getattr(tally, name))
+        for name in ("inside", "measured", "evaluations", "lies"):
+            setattr(total, name, getattr(total, name) + getattr(tally, name))
+        for kind, counts in tally.caught.items():
+            total.caught.setdefault(kind, Counter()).update(counts)
+        total.examples += tally.examples
+    return total
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--draws", type=int, default=40, help="draws of each family")
+    parser.add_argument("--start", type=int, default=0, help="number of the first draw")
+    parser.add_argument("--families", nargs="*", default=list(FAMILIES), metavar="NAME")
+    parser.add_argument("--failures", action="store_true", help="list false failures on stderr")
+    options = parser.parse_args()
+
+    chunk = 20
+    ranges = [
+        range(k, min(k + chunk, options.start + options.draws))
+        for k in range(options.start, options.start + options.draws, chunk)
+    ]
+    started = time.perf_counter()
+    with ProcessPoolExecutor() as pool:
+        jobs = {
+            name: [pool.submit(judge_family, name, draws) for draws in ranges]
+            for name in options.families
+        }
+        tallies = {}
+        for name, futures in jobs.items():
+            tallies[name] = merge([future.result() for future in futures])
+            print(f"{name} {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    print(table(tallies))
+    if options.failures:
+        for name, tally in tallies.items():
+            for example in tally.examples[:6]:
+                print(f"{name}: {example}", file=sys.stderr)
+
+
+def table(tallies: dict[str, Tally]) -> str:
+    lines = [
+        "| family | entries | PASS | KINK | INCONCLUSIVE | FAIL (false) | evaluations an entry "
+        "| inside the bar |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, t in tallies.items():
+        n = sum(t.entries.values())
+        cells = [t.entries[v] for v in ("PASS", "KINK", "INCONCLUSIVE", "FAIL")]
+        share = f"{100 * t.inside / t.measured:.2f} %" if t.measured else "-"
+        lines.append(
+            f"| {name} | {n} | {' | '.join(map(str, cells))} | {t.evaluations / n:.1f} | {share} |"
+        )
+    total = merge(list(tallies.values()))
+    lines.append(
+        f"| **all** | {sum(total.entries.values())} | "
+        + " | ".join(str(total.entries[v]) for v in ("PASS", "KINK", "INCONCLUSIVE", "FAIL"))
+        + " | | |"
+    )
+    lines += ["", "Share of wrong gradients that FAIL (P: PASS, I: INCONCLUSIVE; checks).", ""]
+    kinds = list(corruptions)
+    lines += ["| family | " + " | ".join(kinds) + " | lies |", "|---" * (len(kinds) + 2) + "|"]
+    for name, t in [*tallies.items(), ("**all**", total)]:
+        cells = []
+        for kind in kinds:
+            c = t.caught.get(kind, Counter())
+            n = sum(c.values())
+            cell = f"{100 * c['FAIL'] / n:.4g} %" if n else "-"
+            if n and c["FAIL"] < n:
+                cell += f" (P{c['PASS']} I{c['INCONCLUSIVE']})"
+            cells.append(cell)
+        lines.append(f"| {name} | {' | '.join(cells)} | {t.lies} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
