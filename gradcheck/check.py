@@ -239,19 +239,20 @@ def _point(f: Cost, x: Values, value: float, findings: list[Finding]) -> Point:
 def _noise_of_gradient(
     g: Function, x: Values, names: tuple[str, ...], claim: Claim
 ) -> Values | None:
-    """Scatter of the gradient itself along a short line, for each of its entries."""
-    step = noise.short_step(x, g.layout.spacing(x))
-    values = []
-    for j in range(1, noise.POINTS + 1):
-        try:
-            nearby = structure.match(g.layout, g(g.layout.nearest(x + j * step)), names)
-        except Exception:
-            return None
-        if nearby.values.keys() != claim.values.keys():
-            return None
-        values.append(nearby.vector())
-    scatter = noise.scatter(np.array(values))
-    return scatter if np.isfinite(scatter).all() else None
+    """Scatter of each entry of the gradient itself; None if it cannot be had nearby."""
+
+    def values(points: Values) -> Values:
+        nearby = [structure.match(g.layout, g(point), names) for point in points]
+        return np.array([n.vector()[:, 0] for n in nearby])
+
+    try:
+        measured = noise.measure(
+            values, x, claim.vector()[:, 0], spacing=g.layout.spacing(x), eps=2.0**-52
+        )
+    except Exception:
+        return None
+    stair = np.where(measured.stairs, measured.quantum / 2, 0.0)
+    return np.maximum(measured.sigma, stair)[:, None]
 
 
 def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> list[Finding]:

@@ -98,6 +98,7 @@ def compare(
             finer = ladder(point, entries[rows])
             found = _merged(found, rows, finer.differences)
             rough[rows] = finer.finer_steps_support(claim[rows])
+            rough[rows] |= finer.coarser_steps_support(claim[rows])
 
     def decision() -> Decision:
         block, whole = _sizes(claim, found, group, units)

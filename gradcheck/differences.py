@@ -341,8 +341,32 @@ class Ladder:
         moved = (steps.rise[:-1] != 0) | ~noise.quantised | ((claim == 0) & ~noise.stairs)
         fits = (h < found.step) & moved & (blur < 0.1 * size) & (np.abs(slope - claim) <= blur)
         fits &= np.abs(slope - found.derivative) > 4 * blur + found.error / SAFETY
-        supported: Bools = (fits[1:] & fits[:-1]).any(axis=0)
-        return supported
+        return _twice_running(fits)
+
+    def coarser_steps_support(self, claim: Values) -> Bools:
+        """Where steps coarser than those of the derivative fit `claim` and not the derivative.
+
+        A cost that stands still between stairs, such as ``log(1 - a)`` where ``a`` is all but
+        1, has no slope on the scale of the derivative's step, and the right one beyond it.
+        Truncation cannot feign this: it differs sixteenfold between two steps.
+
+        Parameters
+        ----------
+        claim : ndarray, shape (q, p)
+
+        Returns
+        -------
+        ndarray of bool, shape (q, p)
+        """
+        steps, found = self.steps, self.differences
+        off = 0.1 * np.abs(claim - found.derivative)
+        fits = (steps.h > found.step) & (np.abs(steps.slope - claim) <= off)
+        return _twice_running(fits) & np.isnan(found.distance)
+
+
+def _twice_running(fits: Bools) -> Bools:
+    """Where two neighbouring steps are both true."""
+    return np.asarray((fits[1:] & fits[:-1]).any(axis=0))
 
 
 def ladder(point: Point, entries: Indices) -> Ladder:
@@ -460,6 +484,12 @@ def _offers(
         heard = np.where(finer[..., None, None] & np.isfinite(residual), residual, 0).max(axis=1)
         loudness = np.maximum(loudness, heard)
     noise = SAFETY * amplification * loudness / h
+    if not finer_steps:
+        # Near an edge the slope may grow without end: all finer offers must bear this one out.
+        apart = np.abs(slope - slope[:, None]) - noise
+        finer = np.arange(k) > np.arange(k)[:, None]
+        heard = np.where(finer[..., None, None] & np.isfinite(apart), apart, 0).max(axis=1)
+        change = np.maximum(change, heard)
     error = noise + SAFETY * change
     return _Offers(slope, np.where(np.isfinite(error), error, np.inf), noise, h)
 

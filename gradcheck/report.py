@@ -93,7 +93,7 @@ REASONS = {
     "edge": "known from one side only",
     "outside": "the cost is undefined on both sides",
     "flat": "the cost does not move at all",
-    "rough": "finer steps agree with the gradient, coarser ones do not",
+    "rough": "the cost is rough: steps of one size agree with the gradient, others do not",
     "skipped": "not refined, since the block has failed",
 }
 """What the reasons of inconclusive entries mean."""

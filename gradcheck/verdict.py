@@ -164,7 +164,9 @@ def decide(
         seen = np.where(scale > 0, (width + np.nan_to_num(off)) / scale, np.inf)
 
     fits = off <= width
-    known = found.error <= KNOWN * scale
+    # One-sided differences may lack the slope of an edge, however steep the claim is.
+    edge = found.nature == Nature.EDGE
+    known = found.error <= KNOWN * np.where(edge, np.abs(found.derivative), scale)
     kink = found.nature == Nature.KINK
     blocked = (found.nature == Nature.JUMP) | (found.nature == Nature.OUTSIDE)
     passes = fits & (seen <= resolution + 2 * approximate) & ~blocked
