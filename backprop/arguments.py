@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["checked", "checked_number"]
+__all__ = ["NO_TARGETS", "checked", "checked_number"]
 
 Array = NDArray[Any]
 Elementwise = Callable[[Array], Array]
@@ -31,27 +31,31 @@ DIMENSIONS = {
 }
 
 
+NO_TARGETS: Any = object()
+"""Given for `Y` by the functions that need none."""
+
+
 def checked(
     parameters: Sequence[Array],
     X: Array,
-    Y: Array | None,
+    Y: Array,
     g1: tuple[Elementwise, Elementwise],
     l2: float = 0.0,
-) -> tuple[tuple[Array, Array, Array, Array], Array, Array, tuple[Elementwise, Elementwise]]:
+) -> tuple[tuple[Array, Array, Array, Array], Array, Array, tuple[Elementwise, Elementwise], float]:
     """The arguments of the network's functions, if they can be what they should be.
 
     Parameters
     ----------
     parameters : four arrays, shapes (..., n1, n0), (..., n1, 1), (..., n2, n1), (..., n2, 1)
     X : ndarray, shape (n0, m)
-    Y : ndarray, shape (n2, m), or None where no targets are needed
+    Y : ndarray, shape (n2, m), or `NO_TARGETS`
     g1 : pair of callables
     l2 : float
 
     Returns
     -------
     tuple
-        ``(W1, b1, W2, b2), X, Y, (g, g')``. The pair is guarded: a result of another
+        ``(W1, b1, W2, b2), X, Y, (g, g'), l2``. The pair is guarded: a result of another
         shape than its argument raises.
 
     Raises
@@ -61,10 +65,11 @@ def checked(
     ValueError
         If an array has a wrong shape, is empty, or is not finite; if `Y` leaves [0, 1].
     """
-    if isinstance(parameters, Mapping) or not hasattr(parameters, "__len__"):
+    if not isinstance(parameters, Sequence):
+        hint = "; a dict becomes one with Parameters(**parameters)"
         raise TypeError(
-            f"parameters: expected Parameters(W1, b1, W2, b2), got {type(parameters).__name__}; "
-            "a dict becomes one with Parameters(**parameters)"
+            f"parameters: expected Parameters(W1, b1, W2, b2), got {type(parameters).__name__}"
+            + (hint if isinstance(parameters, Mapping) else "")
         )
     if len(parameters) != 4:
         raise ValueError(
@@ -72,26 +77,23 @@ def checked(
         )
     sizes: dict[str, int] = {"1": 1}
     W1, b1, W2, b2 = parameters
-    _check_array("W1", W1, sizes, complex_too=True)
-    _check_array("b1", b1, sizes, complex_too=True)
-    _check_array("W2", W2, sizes, complex_too=True)
-    _check_array("b2", b2, sizes, complex_too=True)
+    for name, A in zip(NAMES, parameters, strict=True):
+        _check_array(name, A, sizes, complex_too=True)
     _check_leading_axes(parameters)
     _check_array("X", X, sizes)
-    if Y is not None:
+    if Y is not NO_TARGETS:
         _check_array("Y", Y, sizes)
         if not (Y.min() >= 0 and Y.max() <= 1):
             raise ValueError(
                 f"Y has values from {Y.min():.6g} to {Y.max():.6g}, expected [0, 1]: "
                 "targets are probabilities; labels such as -1 and 1 become (Y + 1) / 2"
             )
-    checked_number("l2", l2, at_least=0.0)
-    # After `Y is not None` is settled by the caller, Y is an array wherever it is read.
-    return (W1, b1, W2, b2), X, Y, _guarded(g1)  # type: ignore[return-value]
+    l2 = checked_number("l2", l2, at_least=0.0)
+    return (W1, b1, W2, b2), X, Y, _guarded(g1), l2
 
 
 def checked_number(name: str, value: float, *, at_least: float, strictly: bool = False) -> float:
-    """`value` if it is a finite real number of the range, else an error that says so.
+    """`value` as a float if it is a finite real number of the range, else an error.
 
     Parameters
     ----------
@@ -108,22 +110,26 @@ def checked_number(name: str, value: float, *, at_least: float, strictly: bool =
     ValueError
         If it is not finite, or too small.
     """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: expected a number, got {value!r} ({type(value).__name__})")
-    too_small = value <= at_least if strictly else value < at_least
-    if not math.isfinite(value) or too_small:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or number < at_least or (strictly and number == at_least):
         bound = "greater than" if strictly else "at least"
         raise ValueError(f"{name}: expected a finite number {bound} {at_least:g}, got {value!r}")
-    return value
+    return number
 
 
 def _check_array(name: str, A: Any, sizes: dict[str, int], complex_too: bool = False) -> None:
     if type(A) is not np.ndarray and (
         not isinstance(A, np.ndarray) or isinstance(A, (np.matrix, np.ma.MaskedArray))
     ):
+        masked = isinstance(A, np.ma.MaskedArray)
         raise TypeError(
             f"{name}: expected a plain numpy array of floats, got {type(A).__name__}; "
-            "np.array(..., dtype=float) makes one"
+            + ("fill the masked entries first" if masked else "np.array([[...]]) makes one")
         )
     kind = A.dtype.kind
     if kind != "f" and not (complex_too and kind == "c"):
@@ -131,10 +137,11 @@ def _check_array(name: str, A: Any, sizes: dict[str, int], complex_too: bool = F
     if A.ndim < 2 or (A.ndim > 2 and name not in NAMES):
         raise ValueError(_shape_error(name, A, sizes))
     if A.size == 0:
-        raise ValueError(f"{name} is empty: {_shape_error(name, A, sizes)}")
-    for dimension, size in zip(DIMENSIONS[name], A.shape[-2:], strict=True):
-        if sizes.setdefault(dimension, size) != size:
-            raise ValueError(_shape_error(name, A, sizes))
+        raise ValueError(_shape_error(name, A, sizes))
+    (rows, columns), (n, k) = DIMENSIONS[name], A.shape[-2:]
+    if sizes.get(rows, n) != n or sizes.get(columns, k) != k:
+        raise ValueError(_shape_error(name, A, sizes))
+    sizes[rows], sizes[columns] = n, k
     # A finite sum of squares shows that all terms are finite, at a third of the price.
     if not cmath.isfinite(np.vdot(A, A)) and not np.isfinite(A).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(A))[0])
@@ -172,7 +179,7 @@ def _cause(name: str, A: Array, sizes: dict[str, int]) -> str:
     """What usually makes a shape like that of `A`."""
     rows, columns = (sizes.get(d) for d in DIMENSIONS[name])
     if A.size == 0:
-        return "every dimension is at least 1"
+        return "it is empty, but every dimension is at least 1"
     if A.ndim == 1 and name.startswith("b"):
         return (
             "a bias is a column, and a rank-1 array would broadcast along the examples; "
@@ -195,7 +202,8 @@ def _cause(name: str, A: Array, sizes: dict[str, int]) -> str:
         return "Y has a row for each output (rows of W2) and a column for each example of X"
     if name == "W2":
         return "W2 has as many columns as W1 has rows, one for each hidden unit"
-    return f"{name} has one row for each row of W{name[1:]}, and one column"
+    weights = tuple(sizes[d] for d in DIMENSIONS[f"W{name[1:]}"])
+    return f"{name} has one column, and a row for each row of W{name[1:]}, of shape {weights}"
 
 
 def _check_leading_axes(parameters: Sequence[Array]) -> None:
@@ -213,8 +221,8 @@ def _check_leading_axes(parameters: Sequence[Array]) -> None:
 def _guarded(g1: tuple[Elementwise, Elementwise]) -> tuple[Elementwise, Elementwise]:
     if not isinstance(g1, tuple) or len(g1) != 2 or not all(callable(g) for g in g1):
         raise TypeError(
-            "g1: expected a pair of callables (g, g'), such as backprop.tanh or "
-            f"(np.sin, np.cos), got {g1!r}"
+            "g1: expected a pair of callables (g, g'), such as backprop.tanh, "
+            f"backprop.ACTIVATIONS['tanh'] or (np.sin, np.cos), got {g1!r}"
         )
     return _same_shape(g1[0], "g"), _same_shape(g1[1], "g'")
 

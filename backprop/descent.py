@@ -89,8 +89,10 @@ def initialise(
             raise TypeError(f"{name}: expected an integer, got {n!r} ({type(n).__name__})")
         if n < 1:
             raise ValueError(f"{name}: expected at least 1, got {n}")
-    if scale not in ("fan-in", "small"):
+    if not isinstance(scale, str) or scale not in ("fan-in", "small"):
         raise ValueError(f'scale: expected "fan-in" or "small", got {scale!r}')
+    if not isinstance(rng, (np.random.Generator, int, np.integer, type(None))):
+        raise TypeError(f"rng: expected a Generator or a seed, got {type(rng).__name__}")
     rng = np.random.default_rng(rng)
     s1, s2 = (SMALL, SMALL) if scale == "small" else (n0**-0.5, n1**-0.5)
     return Parameters(
@@ -125,7 +127,8 @@ def descend(
     alpha : float, default 1
         Learning rate.
     rest : float, default 1e-4
-        Relative size of an update that counts as rest; 0 never stops early.
+        Size of an update that counts as rest, relative to the parameters after it; 0 never
+        stops early.
     iterations : int, default 10000
         Most updates to make.
     callback : callable, optional
@@ -142,33 +145,43 @@ def descend(
     ValueError, TypeError
         If an argument has another shape, type or range; the message names it.
     FloatingPointError
-        If the parameters overflow, since `alpha` is far too large.
+        If cost or parameters overflow, since `alpha` is far too large.
     """
-    checked_number("alpha", alpha, at_least=0.0, strictly=True)
-    checked_number("rest", rest, at_least=0.0)
+    alpha = checked_number("alpha", alpha, at_least=0.0, strictly=True)
+    rest = checked_number("rest", rest, at_least=0.0)
     if isinstance(iterations, bool) or not isinstance(iterations, (int, np.integer)):
         raise TypeError(f"iterations: expected an integer, got {iterations!r}")
     if iterations < 0:
         raise ValueError(f"iterations: expected at least 0, got {iterations}")
 
-    costs = [float(cost(parameters, X, Y, g1, l2))]
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: expected a callable, got {callback!r}")
+    J = cost(parameters, X, Y, g1, l2)
+    if np.ndim(J):
+        raise ValueError("parameters: descent starts at one point, so no leading axes are allowed")
+    if np.iscomplexobj(J):
+        raise TypeError("parameters: descent needs real numbers, got complex ones")
+    costs = [float(J)]
     current = Parameters(*(A.copy() for A in parameters))
     if callback is not None:
         callback(0, current, costs[0])
     for iteration in range(1, iterations + 1):
-        W1, b1, W2, b2 = current
-        dW1, db1, dW2, db2 = gradients(current, X, Y, g1, l2)
-        current = Parameters(
-            W1=W1 - alpha * dW1, b1=b1 - alpha * db1, W2=W2 - alpha * dW2, b2=b2 - alpha * db2
-        )
-        if not all(np.isfinite(A).all() for A in current):
+        # What overflows is reported once, here, and not by NumPy's warnings.
+        with np.errstate(all="ignore"):
+            step = [alpha * dA for dA in gradients(current, X, Y, g1, l2)]
+            moved = Parameters(*(A - dA for A, dA in zip(current, step, strict=True)))
+            finite = all(np.isfinite(A).all() for A in moved)
+            J = cost(moved, X, Y, g1, l2) if finite else np.inf
+        if not np.isfinite(J):
             raise FloatingPointError(
-                f"the parameters overflowed at iteration {iteration}: alpha={alpha:g} is too large"
+                f"cost or parameters overflowed at iteration {iteration}: "
+                f"alpha={alpha:g} is too large"
             )
-        costs.append(float(cost(current, X, Y, g1, l2)))
+        current = moved
+        costs.append(float(J))
         if callback is not None:
             callback(iteration, current, costs[-1])
-        if alpha * _norm((dW1, db1, dW2, db2)) <= rest * _norm(current):
+        if rest and _norm(step) <= rest * _norm(current):
             return Descent(current, costs, converged=True)
     return Descent(current, costs, converged=False)
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop.activations import Array, magnitude, sigmoid, tanh
-from backprop.arguments import checked
+from backprop.arguments import NO_TARGETS, checked
 
 __all__ = [
     "EQUATIONS",
@@ -128,7 +128,7 @@ def forward(parameters: Sequence[Array], X: Array, g1: Pair = tanh) -> Forward:
     ValueError, TypeError
         If an argument has another shape, type or range; the message names it.
     """
-    (W1, b1, W2, b2), X, _, (g, _) = checked(parameters, X, None, g1)
+    (W1, b1, W2, b2), X, _, (g, _), _ = checked(parameters, X, NO_TARGETS, g1)
     return _forward(W1, b1, W2, b2, X, g)
 
 
@@ -158,7 +158,14 @@ def loss(Z2: Array, Y: Array) -> Array:
     Returns
     -------
     ndarray, shape (..., n2, m)
+
+    Raises
+    ------
+    ValueError
+        If `Y` has another shape: it is never broadcast.
     """
+    if Z2.shape[-2:] != Y.shape:
+        raise ValueError(f"Y has shape {Y.shape}, expected that of Z2, {Z2.shape[-2:]}")
     return np.log1p(np.exp(-magnitude(Z2))) + np.where(Z2.real > 0, 1 - Y, -Y) * Z2
 
 
@@ -183,7 +190,7 @@ def cost(parameters: Sequence[Array], X: Array, Y: Array, g1: Pair = tanh, l2: f
     ValueError, TypeError
         If an argument has another shape, type or range; the message names it.
     """
-    (W1, b1, W2, b2), X, Y, (g, _) = checked(parameters, X, Y, g1, l2)
+    (W1, b1, W2, b2), X, Y, (g, _), l2 = checked(parameters, X, Y, g1, l2)
     m = X.shape[-1]
     Z2 = W2 @ g(W1 @ X + b1) + b2
     J = 1 / m * loss(Z2, Y).sum(axis=(-2, -1))
@@ -204,7 +211,7 @@ def backward(
     Backward
         ``dZ2`` (..., n2, m), ``dA1`` and ``dZ1`` (..., n1, m), and the four gradients.
     """
-    (W1, b1, W2, b2), X, Y, (g, g1_prime) = checked(parameters, X, Y, g1, l2)
+    (W1, b1, W2, b2), X, Y, (g, g1_prime), l2 = checked(parameters, X, Y, g1, l2)
     m = X.shape[-1]
     Z1, A1, _, A2 = _forward(W1, b1, W2, b2, X, g)
 

@@ -246,13 +246,11 @@ def _noise_of_gradient(
         return np.array([n.vector()[:, 0] for n in nearby])
 
     try:
-        measured = noise.measure(
-            values, x, claim.vector()[:, 0], spacing=g.layout.spacing(x), eps=2.0**-52
-        )
+        eps = claim.column(lambda _, block: claim.eps[block.name])[:, 0]
+        sigma = noise.measure_gradient(values, x, g.layout.spacing(x), eps)
     except Exception:
         return None
-    stair = np.where(measured.stairs, measured.quantum / 2, 0.0)
-    return np.maximum(measured.sigma, stair)[:, None]
+    return None if sigma is None else sigma[:, None]
 
 
 def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> list[Finding]:

@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -44,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     screen = Screen(quiet=options.quiet)
     try:
-        return _verify(options, screen)
+        with _one_thread():
+            return _verify(options, screen)
     except KeyboardInterrupt:
         screen.clear()
         print("gradcheck: interrupted", file=sys.stderr)
@@ -127,6 +129,15 @@ class Screen:
         """Remove a passing line."""
         if self.lively and not self.quiet:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Keep BLAS to one thread: ours are small matrices, and many of them."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(1)
 
 
 def _verify(options: argparse.Namespace, screen: Screen) -> int:

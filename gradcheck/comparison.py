@@ -29,7 +29,7 @@ __all__ = ["Comparison", "Rules", "compare"]
 BATCH = 64
 """Rows of a group that are refined at first. Where so many fail, the rest is left."""
 
-SLIGHT = 1e-3
+SLIGHT = 0.5
 """A difference below this share of its block may be the claim's own rounding, which is then
 measured before it is held against the claim."""
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Noise", "measure", "nearest_power_of_two", "scatter", "short_step"]
+__all__ = ["Noise", "measure", "measure_gradient", "nearest_power_of_two"]
 
 Values = NDArray[Any]
 
@@ -164,6 +164,50 @@ def measure(
         stairs=stairs,
         quantum=np.where(np.isfinite(quantum), quantum, 0.0),
     )
+
+
+INWARD = (2.0**-1, 2.0**-3, 2.0**-5, 2.0**-7)
+"""Points on the way to the origin, as shares of the point, at which a gradient shows how large
+it is where nothing saturates."""
+
+
+def measure_gradient(
+    f: Callable[[Values], Values], x: Values, spacing: Values, eps: Values
+) -> Values | None:
+    """Noise of each entry of a gradient near `x`; None if it cannot be had.
+
+    It is the scatter along a short line, or the rounding of the quantities that the gradient
+    is computed from. Those do not show near the point: ``A2 - Y`` has few digits left when
+    ``A2`` is nearly 1, and stands still from point to point. But where the network does not
+    saturate, the gradient is as large as they are.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(points)``, points of shape (k, n), gives values of shape (k, p).
+    x : ndarray, shape (n,)
+    spacing : ndarray, shape (n,)
+        Distance from `x` to the next number that `f` can tell from it.
+    eps : ndarray, shape (p,)
+        Rounding unit of the gradient.
+
+    Returns
+    -------
+    ndarray, shape (p,)
+    """
+    near = f(x + np.arange(1, POINTS + 1)[:, None] * short_step(x, spacing))
+    if not np.isfinite(near).all():
+        return None
+    inward = np.abs(f(np.multiply.outer(INWARD, x)))
+    largest = np.max(np.where(np.isfinite(inward), inward, 0.0), axis=0)
+    return np.maximum.reduce([scatter(near), _stair(near), eps * largest])
+
+
+def _stair(values: Values) -> Values:
+    """Half the height of a stair where values stand still and move by turns, else 0."""
+    moved = moves(values)
+    by_turns = (moved >= 3) & (moved < len(values) - 1)
+    return np.where(by_turns, smallest_move(values) / 2, 0.0)
 
 
 def short_step(x: Values, spacing: Values, exponent: int = COARSE[0], seed: int = 0) -> Values:

@@ -149,7 +149,7 @@ def drawn(count: int, seed: int, activation: str | None = None) -> Iterator[Stag
     rng = np.random.default_rng(seed)
     for _ in range(count):
         n0, n1, n2, m = (int(n) for n in rng.integers(1, 7, 4))
-        scale = 2.0 ** rng.integers(-3, 3)
+        scale = 2.0 ** rng.integers(-3, 1)
         parameters = backprop.Parameters(
             *(
                 scale * rng.standard_normal(shape)

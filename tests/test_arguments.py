@@ -208,8 +208,8 @@ def test_message_in_full():
 
     assert str(refusal.value) == (
         "b1 has shape (4,), expected (n1, 1) = (4, 1): a bias is a column, and a rank-1 array "
-        "would broadcast along the examples; np.sum(..., axis=1) without keepdims=True makes "
-        "such arrays, .reshape(-1, 1) mends them"
+        "would broadcast along the examples; np.sum without keepdims=True makes such arrays, "
+        ".reshape(-1, 1) mends them"
     )
 
 

@@ -266,33 +266,36 @@ def test_overflow_is_an_error_that_names_alpha(g1, l2, alpha, rest):
         descend(initialise(3, 4, 2, rng=rng), X, Y, g1, l2, alpha=alpha, rest=rest)
 
 
+BAD_FOR_DESCEND = [
+    ("alpha", 0, ValueError, ["greater than 0", "got 0"]),
+    ("alpha", -1.0, ValueError, ["greater than 0", "-1.0"]),
+    ("alpha", np.nan, ValueError, ["finite", "nan"]),
+    ("alpha", np.inf, ValueError, ["finite", "inf"]),
+    ("alpha", "1", TypeError, ["a number", "'1'", "str"]),
+    ("alpha", None, TypeError, ["a number", "None"]),
+    ("alpha", True, TypeError, ["a number", "True"]),
+    ("alpha", np.ones(1), TypeError, ["a number", "ndarray"]),
+    ("rest", -1e-4, ValueError, ["at least 0", "-0.0001"]),
+    ("rest", np.nan, ValueError, ["finite", "nan"]),
+    ("rest", "0", TypeError, ["a number", "'0'"]),
+    ("iterations", -1, ValueError, ["at least 0", "-1"]),
+    ("iterations", 10.0, TypeError, ["an integer", "10.0"]),
+    ("iterations", True, TypeError, ["an integer", "True"]),
+    ("iterations", "10", TypeError, ["an integer", "'10'"]),
+    ("callback", 3, TypeError, ["callable", "3"]),
+]
+
+
 @pytest.mark.parametrize(
-    ("argument", "error", "words"),
-    [
-        ({"alpha": 0}, ValueError, ["greater than 0", "got 0"]),
-        ({"alpha": -1.0}, ValueError, ["greater than 0", "-1.0"]),
-        ({"alpha": np.nan}, ValueError, ["finite", "nan"]),
-        ({"alpha": np.inf}, ValueError, ["finite", "inf"]),
-        ({"alpha": "1"}, TypeError, ["a number", "'1'", "str"]),
-        ({"alpha": None}, TypeError, ["a number", "None"]),
-        ({"alpha": True}, TypeError, ["a number", "True"]),
-        ({"alpha": np.ones(1)}, TypeError, ["a number", "ndarray"]),
-        ({"rest": -1e-4}, ValueError, ["at least 0", "-0.0001"]),
-        ({"rest": np.nan}, ValueError, ["finite", "nan"]),
-        ({"rest": "0"}, TypeError, ["a number", "'0'"]),
-        ({"iterations": -1}, ValueError, ["at least 0", "-1"]),
-        ({"iterations": 10.0}, TypeError, ["an integer", "10.0"]),
-        ({"iterations": True}, TypeError, ["an integer", "True"]),
-        ({"iterations": "10"}, TypeError, ["an integer", "'10'"]),
-        ({"callback": 3}, TypeError, ["callable", "3"]),
-    ],
-    ids=str,
+    ("name", "value", "error", "words"),
+    BAD_FOR_DESCEND,
+    ids=[f"{name}={value!r}" for name, value, *_ in BAD_FOR_DESCEND],
 )
-def test_bad_setting_of_descent_is_named(argument, error, words):
+def test_bad_setting_of_descent_is_named(name, value, error, words):
     X, Y = separable()
     with pytest.raises(error) as refusal:
-        descend(initialise(2, 3, rng=0), X, Y, **argument)
-    for word in [*argument, *words]:
+        descend(initialise(2, 3, rng=0), X, Y, **{name: value})
+    for word in [name, *words]:
         assert word in str(refusal.value)
 
 
@@ -310,26 +313,29 @@ def test_descent_needs_one_real_set_of_parameters(parameters):
         descend(parameters, X, Y)
 
 
+BAD_FOR_INITIALISE = [
+    ("n0", 0, ValueError, ["at least 1", "got 0"]),
+    ("n1", -2, ValueError, ["at least 1", "got -2"]),
+    ("n2", 0, ValueError, ["at least 1", "got 0"]),
+    ("n0", 2.0, TypeError, ["an integer", "2.0", "float"]),
+    ("n1", "3", TypeError, ["an integer", "'3'", "str"]),
+    ("n2", True, TypeError, ["an integer", "True", "bool"]),
+    ("n2", None, TypeError, ["an integer", "None"]),
+    ("scale", "large", ValueError, ['"fan-in" or "small"', "'large'"]),
+    ("scale", 0.01, ValueError, ['"fan-in" or "small"', "0.01"]),
+    ("scale", None, ValueError, ['"fan-in" or "small"', "None"]),
+]
+
+
 @pytest.mark.parametrize(
-    ("argument", "error", "words"),
-    [
-        ({"n0": 0}, ValueError, ["at least 1", "got 0"]),
-        ({"n1": -2}, ValueError, ["at least 1", "got -2"]),
-        ({"n2": 0}, ValueError, ["at least 1", "got 0"]),
-        ({"n0": 2.0}, TypeError, ["an integer", "2.0", "float"]),
-        ({"n1": "3"}, TypeError, ["an integer", "'3'", "str"]),
-        ({"n2": True}, TypeError, ["an integer", "True", "bool"]),
-        ({"n2": None}, TypeError, ["an integer", "None"]),
-        ({"scale": "large"}, ValueError, ['"fan-in" or "small"', "'large'"]),
-        ({"scale": 0.01}, ValueError, ['"fan-in" or "small"', "0.01"]),
-        ({"scale": None}, ValueError, ['"fan-in" or "small"', "None"]),
-    ],
-    ids=str,
+    ("name", "value", "error", "words"),
+    BAD_FOR_INITIALISE,
+    ids=[f"{name}={value!r}" for name, value, *_ in BAD_FOR_INITIALISE],
 )
-def test_bad_setting_of_the_start_is_named(argument, error, words):
+def test_bad_setting_of_the_start_is_named(name, value, error, words):
     with pytest.raises(error) as refusal:
-        initialise(**{"n0": 2, "n1": 3, **argument})
-    for word in [*argument, *words]:
+        initialise(**{"n0": 2, "n1": 3, name: value})
+    for word in [name, *words]:
         assert word in str(refusal.value)
 
 
