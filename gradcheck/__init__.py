@@ -9,6 +9,7 @@ the report as its message. There is no tolerance to set: see docs/verdicts.md.
 
 from gradcheck.check import assert_gradient, check_gradient
 from gradcheck.errors import InvalidInput
+from gradcheck.jacobian import check_hessian, check_jacobian
 from gradcheck.report import (
     BlockReport,
     Entry,
@@ -32,4 +33,6 @@ __all__ = [
     "Verdict",
     "assert_gradient",
     "check_gradient",
+    "check_hessian",
+    "check_jacobian",
 ]

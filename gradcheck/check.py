@@ -14,16 +14,16 @@ judged (`verdict`); what comes out is a `GradientReport` (`report`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
 
 from gradcheck import noise, structure
-from gradcheck.comparison import Comparison, Rules, compare
+from gradcheck.comparison import Comparison, Method, Rules, compare
 from gradcheck.differences import Point
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.functions import Cost, Function, as_scalar, split_pair
+from gradcheck.functions import Bounds, Cost, Function, as_scalar, split_pair
 from gradcheck.noise import Values
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.report import (
@@ -31,11 +31,12 @@ from gradcheck.report import (
     GradientError,
     GradientInconclusive,
     GradientReport,
+    overall,
 )
 from gradcheck.structure import Claim, Finding
-from gradcheck.verdict import RESOLUTION, OnKink, Verdict, worst_of
+from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 
-__all__ = ["assert_gradient", "check_gradient"]
+__all__ = ["assert_gradient", "check_gradient", "check_options"]
 
 
 def check_gradient(
@@ -49,6 +50,8 @@ def check_gradient(
     resolution: float = RESOLUTION,
     approximate: float = 0.0,
     on_kink: OnKink = "inconclusive",
+    method: Method = "auto",
+    bounds: Any = None,
 ) -> GradientReport:
     """Compare a gradient with numerical derivatives of its cost, entry by entry.
 
@@ -76,6 +79,14 @@ def check_gradient(
         approximations. The report says so.
     on_kink : {"inconclusive", "accept", "fail"}
         What a value between the two slopes of a kink gets.
+    method : {"auto", "centered", "complex"}
+        Centered differences; or, where the cost takes complex numbers, values on a circle in
+        the complex plane, whose bar shows whether the cost is analytic. "auto" is centered
+        first, then complex for what is left open; "complex" the other way round. What neither
+        settles goes to the ladder of centered differences.
+    bounds : pair, or mapping of block names to pairs, optional
+        ``(lower, upper)``, numbers or arrays of the block's shape, or None for no limit. The
+        cost is never called outside; a bare pair is for parameters of one block.
 
     Returns
     -------
@@ -88,7 +99,7 @@ def check_gradient(
         If the point allows no check: it is not finite, no array of floats, or the cost is
         undefined or raises there. Also for options that make no sense.
     """
-    _check_options(resolution, approximate, on_kink)
+    check_options(resolution, approximate, on_kink, method)
     layout, x = flatten(params)
     names = _selected(layout, wrt)
     if jac:
@@ -103,6 +114,7 @@ def check_gradient(
             "say jac=True"
         )
     f = Cost("cost", cost, layout, args)
+    f.bounds = _bounds(layout, x, bounds)
     g = Function("grad", grad if callable(grad) else lambda *_: grad, layout, args)
 
     value, findings = _value_at(f, x)
@@ -117,10 +129,11 @@ def check_gradient(
             claim.vector(),
             group=claim.column(lambda k, _: k),
             eps=claim.column(lambda _, block: claim.eps[block.name]),
-            own_noise=lambda: _noise_of_gradient(g, x, names, claim) if callable(grad) else None,
-            rules=Rules(resolution, approximate, on_kink),
+            own_noise=lambda: _noise_of_gradient(f, g, x, names, claim) if callable(grad) else None,
+            rules=Rules(resolution, approximate, on_kink, method),
         )
         findings += _unchanged(f, x, value, findings)
+        findings += _conjugated(claim, comparison)
     return _report(layout, names, claim, comparison, findings, f, g, approximate)
 
 
@@ -163,7 +176,8 @@ def assert_gradient(
     return report
 
 
-def _check_options(resolution: float, approximate: float, on_kink: str) -> None:
+def check_options(resolution: float, approximate: float, on_kink: str, method: str) -> None:
+    """Raise `InvalidInput` if an option of a check makes no sense."""
     for name, number, low, high in (
         ("resolution", resolution, 0.0, 1.0),
         ("approximate", approximate, -1.0, 1.0),
@@ -174,8 +188,12 @@ def _check_options(resolution: float, approximate: float, on_kink: str) -> None:
             raise InvalidInput(
                 f"`{name}`: expected a relative error between 0 and 1, got {number!r}"
             )
-    if on_kink not in get_args(OnKink):
-        raise InvalidInput(f"`on_kink`: expected one of {get_args(OnKink)}, got {on_kink!r}")
+    for name, choice, choices in (
+        ("on_kink", on_kink, get_args(OnKink)),
+        ("method", method, get_args(Method)),
+    ):
+        if choice not in choices:
+            raise InvalidInput(f"`{name}`: expected one of {choices}, got {choice!r}")
 
 
 def _selected(layout: Layout, wrt: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -187,6 +205,57 @@ def _selected(layout: Layout, wrt: str | Sequence[str] | None) -> tuple[str, ...
     if unknown or not names:
         raise InvalidInput(f"`wrt` is {wrt!r}, expected some of the blocks {', '.join(known)}")
     return names
+
+
+def _bounds(layout: Layout, x: Values, bounds: Any) -> Bounds:
+    """The box that `bounds` describes, in the space of the flat vector."""
+    if bounds is None:
+        return Bounds()
+    names = [block.name for block in layout.blocks]
+    if not isinstance(bounds, Mapping):
+        if len(names) != 1:
+            raise InvalidInput(
+                f"`bounds`: expected a mapping of the blocks {', '.join(names)} to pairs"
+            )
+        bounds = {names[0]: bounds}
+    lower, upper = np.full(x.shape, -np.inf), np.full(x.shape, np.inf)
+    for name, pair in bounds.items():
+        if name not in names:
+            raise InvalidInput(f"`bounds`: there is no block {name!r}, only {', '.join(names)}")
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise InvalidInput(
+                f"`bounds` of `{name}`: expected a pair (lower, upper), got {pair!r}"
+            )
+        block = layout.blocks[names.index(name)]
+        if block.is_complex:
+            raise InvalidInput(f"`bounds` of `{name}`: complex numbers have no order")
+        for side, limit in zip((lower, upper), pair, strict=True):
+            if limit is not None:
+                side[block.slice] = _limit(block, limit)
+    outside = np.flatnonzero(~((x >= lower) & (x <= upper)))
+    if outside.size:
+        i = int(outside[0])
+        block = next(b for b in layout.blocks if b.start <= i < b.stop)
+        raise InvalidInput(
+            f"`bounds`: the point lies outside, `{block.entry(i - block.start)}` is {x[i]:.12g} "
+            f"and its bounds are {lower[i]:.12g} and {upper[i]:.12g}"
+        )
+    return Bounds(lower, upper)
+
+
+def _limit(block: Block, limit: Any) -> Values:
+    try:
+        array = np.asarray(limit, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidType(
+            f"`bounds` of `{block.name}`: expected a number or an array, got {limit!r}"
+        ) from None
+    if array.shape not in ((), block.shape) or np.isnan(array).any():
+        raise InvalidInput(
+            f"`bounds` of `{block.name}`: expected a number or numbers of shape {block.shape}, "
+            f"got shape {array.shape}{' with NaN' if np.isnan(array).any() else ''}"
+        )
+    return np.broadcast_to(array, block.shape).ravel()
 
 
 def _value_at(f: Cost, x: Values) -> tuple[float | None, list[Finding]]:
@@ -229,25 +298,36 @@ def _point(f: Cost, x: Values, value: float, findings: list[Finding]) -> Point:
     """The cost at the point, with its noise."""
     layout, at_x = f.layout, np.array([value])
     spacing = layout.spacing(x)
-    measured = noise.measure(f.values, x, at_x, spacing=spacing, eps=f.eps)
+    measured = noise.measure(
+        f.values, x, at_x, spacing=spacing, eps=f.eps, inward=f.bounds.inward(x)
+    )
     if any(finding.code == "nondeterministic" for finding in findings):
         measured = measured.at_least(1.5 * np.std(f.values(np.repeat(x[None], 8, axis=0))))
-    everywhere = np.full(x.shape, np.inf)
-    return Point(f.values, x, at_x, measured, layout.nearest, spacing, -everywhere, everywhere)
+    plain = all(block.dtype == np.float64 for block in layout.blocks)
+    return Point(
+        f.values, x, at_x, measured, layout.nearest, spacing, f.complex_values if plain else None
+    )
 
 
 def _noise_of_gradient(
-    g: Function, x: Values, names: tuple[str, ...], claim: Claim
+    f: Cost, g: Function, x: Values, names: tuple[str, ...], claim: Claim
 ) -> Values | None:
     """Scatter of each entry of the gradient itself; None if it cannot be had nearby."""
 
     def values(points: Values) -> Values:
-        nearby = [structure.match(g.layout, g(point), names) for point in points]
-        return np.array([n.vector()[:, 0] for n in nearby])
+        outside = np.full(claim.entries.size, np.nan)
+        return np.array(
+            [
+                structure.match(g.layout, g(point), names).vector()[:, 0]
+                if f.bounds.contain(point)
+                else outside
+                for point in points
+            ]
+        )
 
     try:
         eps = claim.column(lambda _, block: claim.eps[block.name])[:, 0]
-        sigma = noise.measure_gradient(values, x, g.layout.spacing(x), eps)
+        sigma = noise.measure_gradient(values, x, g.layout.spacing(x), eps, f.bounds.inward(x))
     except Exception:
         return None
     return None if sigma is None else sigma[:, None]
@@ -259,6 +339,22 @@ def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> lis
     if again == value or any(finding.code == "nondeterministic" for finding in findings):
         return []
     return [structure.of_drift(value, again)]
+
+
+def _conjugated(claim: Claim, comparison: Comparison) -> list[Finding]:
+    """A finding for each complex block that fails and whose conjugate would not."""
+    findings = []
+    start = 0
+    for block in claim.compared:
+        made = comparison.rows(slice(start, start + block.size))
+        start += block.size
+        if block.is_complex and (made.decision.verdict == Verdict.FAIL).any():
+            conjugate = claim.values[block.name].copy()
+            conjugate[1::2] *= -1
+            off = np.abs(conjugate - made.found.derivative[:, 0])
+            if (off <= made.found.error[:, 0] + 1e-9 * np.abs(conjugate).max()).all():
+                findings.append(structure.of_conjugation(block, claim.labels[block.name]))
+    return findings
 
 
 def _report(
@@ -286,14 +382,7 @@ def _report(
         start += size
         if not block.size:
             findings.append(structure.of_emptiness(block))
-    errors = any(finding.severity == "error" for finding in findings)
-    verdicts = [block.verdict for block in blocks.values()]
-    if errors or Verdict.FAIL in verdicts:
-        verdict = Verdict.FAIL
-    elif all(v == Verdict.PASS for v in verdicts):
-        verdict = Verdict.PASS
-    else:
-        verdict = Verdict.INCONCLUSIVE
+    verdict = overall(blocks, findings)
     return GradientReport(
         verdict, blocks, tuple(findings), f.evaluations, g.evaluations, approximate
     )
@@ -311,19 +400,5 @@ def _block_report(
     if claim is None or comparison is None or block.name not in claim.values:
         verdict = Verdict.FAIL if wrong else Verdict.INCONCLUSIVE
         return BlockReport.without_numbers(block, label, verdict)
-    found, decision = comparison.found, comparison.decision
-    verdicts = decision.verdict[rows, 0]
-    return BlockReport(
-        block=block,
-        label=label,
-        verdict=Verdict.FAIL if wrong else worst_of(verdicts),
-        analytic=claim.values[block.name],
-        numerical=found.derivative[rows, 0],
-        error=found.error[rows, 0],
-        resolutions=decision.resolution[rows, 0],
-        verdicts=verdicts,
-        reasons=decision.reason[rows, 0],
-        natures=found.nature[rows, 0],
-        left=found.left[rows, 0],
-        right=found.right[rows, 0],
-    )
+    values = claim.values[block.name]
+    return BlockReport.of(block, label, values, comparison.rows(rows), wrong=wrong)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,14 +21,17 @@ from gradcheck.differences import (
     Point,
     first_pass,
     ladder,
+    on_circle,
 )
 from gradcheck.noise import Values
 from gradcheck.verdict import SINGLE, Decision, OnKink, Verdict, decide, settled
 
-__all__ = ["Comparison", "Rules", "compare"]
+__all__ = ["Comparison", "Method", "Rules", "compare"]
 
 BATCH = 64
 """Rows of a group that are refined at first. Where so many fail, the rest is left."""
+
+Method = Literal["auto", "centered", "complex"]
 
 SLIGHT = 0.5
 """A difference below this share of its block may be the claim's own rounding, which is then
@@ -41,6 +45,7 @@ class Rules:
     resolution: float
     approximate: float
     on_kink: OnKink
+    method: Method = "auto"
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,19 @@ class Comparison:
 
     found: Differences
     decision: Decision
+
+    def transposed(self) -> Comparison:
+        """The same, with outputs for rows and entries for columns."""
+        return self._each(np.transpose)
+
+    def rows(self, which: slice) -> Comparison:
+        """Those of some entries."""
+        return self._each(lambda array: array[which])
+
+    def _each(self, change: Callable[[Any], Any]) -> Comparison:
+        found = {name: change(array) for name, array in vars(self.found).items()}
+        decision = {name: change(array) for name, array in vars(self.decision).items()}
+        return Comparison(Differences(**found), Decision(**decision))
 
 
 def compare(
@@ -84,12 +102,24 @@ def compare(
     Comparison
     """
     units = point.scale[entries][:, None]
-    found, suspect = first_pass(point, entries)
+    if rules.method == "complex" and point.f_complex is not None:
+        found = on_circle(point, entries)
+        suspect = np.zeros(claim.shape, dtype=bool)
+    else:
+        found, suspect = first_pass(point, entries)
     rough, skipped = np.zeros(claim.shape, dtype=bool), np.zeros(claim.shape, dtype=bool)
     block, _ = _sizes(claim, found, group, units)
     coarse = np.where(point.noise.stairs, SINGLE, 0.0)
     rounding = np.maximum(4 * eps, coarse) * block
     unsettled = suspect | ~settled(claim, found, block, rounding)
+    if rules.method == "auto" and point.f_complex is not None:
+        rows = np.flatnonzero((unsettled & ~suspect).any(axis=1))
+        # One trial shows whether the function takes complex points at all.
+        if rows.size and np.isfinite(point.f_complex(point.x[None] + 0j)).all():
+            circled = on_circle(point, entries[rows])
+            done = settled(claim[rows], circled, block[rows], rounding[rows]).all(axis=1)
+            found = _merged(found, rows[done], circled.rows(np.asarray(done)))
+            unsettled[rows[done]] = False
     open_rows = np.flatnonzero(unsettled.any(axis=1))
 
     def refine(rows: Indices) -> None:
@@ -102,7 +132,16 @@ def compare(
 
     def decision() -> Decision:
         block, whole = _sizes(claim, found, group, units)
-        made = decide(claim, found, block, whole, rounding, **vars(rules))
+        made = decide(
+            claim,
+            found,
+            block,
+            whole,
+            rounding,
+            resolution=rules.resolution,
+            approximate=rules.approximate,
+            on_kink=rules.on_kink,
+        )
         return made.excused(rough, "rough").excused(skipped, "skipped", even_passes=True)
 
     early, late = _split(open_rows, group[:, 0])

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -23,7 +24,16 @@ from numpy.typing import NDArray
 
 from gradcheck.noise import Noise, Values, nearest_power_of_two
 
-__all__ = ["Differences", "Ladder", "Nature", "Point", "first_pass", "ladder"]
+__all__ = [
+    "Differences",
+    "Ladder",
+    "Nature",
+    "Point",
+    "extrapolated",
+    "first_pass",
+    "ladder",
+    "on_circle",
+]
 
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
@@ -84,8 +94,8 @@ class Point:
         Rounds points, in place, to numbers that the function can be given.
     spacing : ndarray, shape (n,)
         From each entry of `x` to the next such number.
-    lower, upper : ndarray, shape (n,)
-        Outside these `f` is not evaluated.
+    f_complex : callable, optional
+        ``f`` of complex points, if it can be had.
     """
 
     f: Callable[[Values], Values]
@@ -94,8 +104,7 @@ class Point:
     noise: Noise
     nearest: Callable[[Values], Values]
     spacing: Values
-    lower: Values
-    upper: Values
+    f_complex: Callable[[Values], Values] | None = None
 
     @property
     def scale(self) -> Values:
@@ -144,9 +153,8 @@ class Point:
             points[at] += h[some]
             points = self.nearest(points)
             moved = points[at]
-            inside = (moved >= self.lower[at[1]]) & (moved <= self.upper[at[1]])
-            inside &= (moved != self.x[at[1]]) & np.isfinite(moved)
-            some, points = some[inside], points[inside]
+            real = (moved != self.x[at[1]]) & np.isfinite(moved)
+            some, points = some[real], points[real]
             if some.size:
                 width[some] = points[np.arange(some.size), entries[some]] - self.x[entries[some]]
                 values[some] = self.f(points).reshape(some.size, -1)
@@ -241,6 +249,10 @@ class Differences:
     distance: Values
     steepness: Values
 
+    def rows(self, which: NDArray[Any]) -> Differences:
+        """Those of some entries."""
+        return Differences(**{name: array[which] for name, array in vars(self).items()})
+
 
 def first_pass(point: Point, entries: Indices) -> tuple[Differences, Bools]:
     """Derivatives from two centered differences each, and which of them may hide a kink.
@@ -265,7 +277,7 @@ def first_pass(point: Point, entries: Indices) -> tuple[Differences, Bools]:
     exponents = np.array(FIRST, dtype=float)[:, None]
     steps = point.steps(entries, point.scale[entries] * np.exp2(-exponents))
     slope, bend, sigma = steps.slope, np.abs(steps.bend), CONFIDENCE * point.noise.sigma
-    derivative = _extrapolated(slope)[0]
+    derivative = extrapolated(slope)[0]
     noise = SAFETY * AMPLIFICATION * sigma / steps.h[0]
     error = noise + np.abs(derivative - slope[1])
     defined = np.isfinite(error)
@@ -285,14 +297,93 @@ def first_pass(point: Point, entries: Indices) -> tuple[Differences, Bools]:
     return differences, suspect
 
 
+CIRCLE = 8
+"""Points on the circle; by symmetry five of them are evaluated, two of which are real."""
+
+
+def on_circle(point: Point, entries: Indices) -> Differences:
+    """Derivatives from values on a circle about the point in the complex plane.
+
+    Parameters
+    ----------
+    point : Point
+        With `f_complex`.
+    entries : ndarray of int, shape (q,)
+
+    Returns
+    -------
+    Differences
+
+    Notes
+    -----
+    Where a function is analytic, the mean of ``f(x + r e^it) e^-it / r`` over a circle is its
+    derivative, up to the ninth term of its series (Lyness and Moler). The mean of
+    ``f(x + r e^it) e^it / r`` is then 0, up to the seventh term. Where the code of `f` is not
+    analytic, as `abs`, a conjugate, a real cast or a comparison are not, the second mean is as
+    large as the error of the first: it is the bar, so that no test for analyticity is needed.
+
+    References
+    ----------
+    J. N. Lyness, C. B. Moler, Numerical differentiation of analytic functions, SIAM J. Numer.
+    Anal. 4 (1967) 202-210.
+    """
+    assert point.f_complex is not None
+    r, shape = point.scale[entries] * 2.0**-COARSEST, (entries.size, point.value.size)
+    half = CIRCLE // 2
+    turns = np.exp(2j * np.pi * np.arange(half + 1) / CIRCLE)
+    ends = point.steps(entries, r[None])
+    values = [ends.plus[0].astype(complex)]
+    for turn in turns[1:half]:
+        points = np.repeat(point.x[None].astype(complex), entries.size, axis=0)
+        points[np.arange(entries.size), entries] += r * turn
+        values.append(point.f_complex(points).reshape(shape))
+    values.append(ends.minus[0].astype(complex))
+    # The values below the real axis are the conjugates of those above.
+    weights = np.array([1.0] + [2.0] * (half - 1) + [1.0]) / CIRCLE
+
+    def mean(turned: NDArray[Any]) -> Values:
+        return (
+            sum(w * (value * t).real for w, value, t in zip(weights, values, turned, strict=True))
+            / r[:, None]
+        )
+
+    derivative, contrary = mean(turns.conj()), mean(turns)
+    noise = SAFETY * CONFIDENCE * point.noise.sigma / r[:, None] + np.zeros(shape)
+    error = noise + SAFETY * np.abs(contrary)
+    defined = np.isfinite(error) & np.isfinite(derivative)
+    nothing = np.full(shape, np.nan)
+    return Differences(
+        derivative=np.where(defined, derivative, np.nan),
+        error=np.where(defined, error, np.inf),
+        noise=noise,
+        step=r[:, None] + np.zeros(shape),
+        nature=_marked(np.full(shape, Nature.SMOOTH), ~defined, Nature.OUTSIDE),
+        left=nothing,
+        right=nothing,
+        distance=nothing,
+        steepness=_steepness(ends),
+    )
+
+
 def _steepness(steps: Steps) -> Values:
     coarse = slice(0, (FIRST[1] - COARSEST) // 2 + 1)
     slopes = np.abs([steps.left[coarse], steps.right[coarse]])
     return np.where(np.isfinite(slopes), slopes, 0.0).max(axis=(0, 1))
 
 
-def _extrapolated(slope: Values, power: int = 2) -> Values:
-    """Richardson: cancel the error of order ``h**power`` between neighbouring steps."""
+def extrapolated(slope: Values, power: int = 2) -> Values:
+    """Richardson: cancel the error of order ``h**power`` between neighbouring steps.
+
+    Parameters
+    ----------
+    slope : ndarray, shape (r, ...)
+        Differences at steps that fall by `RATIO`.
+    power : int
+
+    Returns
+    -------
+    ndarray, shape (r - 1, ...)
+    """
     factor = RATIO**power
     return (factor * slope[1:] - slope[:-1]) / (factor - 1)
 
@@ -399,7 +490,7 @@ def ladder(point: Point, entries: Indices) -> Ladder:
     sigma = _noise_of_entries(steps, point.noise)
     offers = _Offers.join(
         _offers(steps.slope, 1.0, steps, sigma, finer_steps=True),
-        _offers(_extrapolated(steps.slope), AMPLIFICATION, steps, sigma, finer_steps=True),
+        _offers(extrapolated(steps.slope), AMPLIFICATION, steps, sigma, finer_steps=True),
     )
     found = offers.best()
     found = _at_kinks(found, steps, offers, sigma)
@@ -560,7 +651,7 @@ def _at_edges(found: Differences, steps: Steps, sigma: Values) -> Differences:
         slope = steps.right if side == 1 else steps.left
         offers = _Offers.join(
             _offers(slope, ONE_SIDED[0], steps, sigma, finer_steps=False),
-            _offers(_extrapolated(slope, 1), ONE_SIDED[1], steps, sigma, finer_steps=False),
+            _offers(extrapolated(slope, 1), ONE_SIDED[1], steps, sigma, finer_steps=False),
         )
         best = offers.best()
         found = Differences(

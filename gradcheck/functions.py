@@ -9,16 +9,44 @@ difference zero.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.exceptions import ComplexWarning
 from numpy.typing import NDArray
 
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.parameters import Layout, children
 
-__all__ = ["Cost", "Function", "as_scalar", "split_pair"]
+__all__ = ["Bounds", "Cost", "Function", "as_scalar", "split_pair"]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A box in the space of the flat vector; without limits unless they are given.
+
+    Attributes
+    ----------
+    lower, upper : ndarray, shape (n,), or None
+    """
+
+    lower: NDArray[Any] | None = None
+    upper: NDArray[Any] | None = None
+
+    def contain(self, x: NDArray[Any]) -> bool:
+        """Whether a point lies in the box; its faces belong to it."""
+        if self.lower is None or self.upper is None:
+            return True
+        return bool((x >= self.lower).all() and (x <= self.upper).all())
+
+    def inward(self, x: NDArray[Any]) -> NDArray[Any] | None:
+        """The sign of a step away from the nearer face, for each entry of `x`; None if free."""
+        if self.lower is None or self.upper is None:
+            return None
+        return np.where(x - self.lower < self.upper - x, 1.0, -1.0)
 
 
 class Function:
@@ -94,10 +122,13 @@ class Cost(Function):
         What the first exception off the point said.
     eps : float
         Rounding unit of the values: that of double precision unless they come in another.
+    bounds : Bounds
+        Where it may be called.
     """
 
     trouble: str = ""
     eps: float = 2.0**-52
+    bounds: Bounds = Bounds()
 
     def at_point(self, x: NDArray[Any]) -> Any:
         """The raw result at the point of the check; its dtype tells the rounding unit."""
@@ -121,6 +152,7 @@ class Cost(Function):
         Parameters
         ----------
         points : ndarray, shape (k, n)
+            Outside the bounds the cost is not called.
 
         Returns
         -------
@@ -129,9 +161,39 @@ class Cost(Function):
         """
         # A cost may well overflow a step away from the point; that is an answer, no warning.
         with np.errstate(all="ignore"):
-            found = np.array([self.value(x) for x in points], dtype=float)
+            found = np.array(
+                [self.value(x) if self.bounds.contain(x) else np.nan for x in points], dtype=float
+            )
         found[~np.isfinite(found)] = np.nan
         return found
+
+    def complex_values(self, points: NDArray[Any]) -> NDArray[Any]:
+        """The cost at many complex points; NaN where it does not give a complex number.
+
+        Parameters
+        ----------
+        points : ndarray of complex, shape (k, n)
+
+        Returns
+        -------
+        ndarray of complex, shape (k,)
+        """
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            # Code that drops an imaginary part says so by a warning; all others stay unsaid.
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", ComplexWarning)
+            return np.array([self._complex_value(x) for x in points], dtype=complex)
+
+    def _complex_value(self, x: NDArray[Any]) -> complex:
+        if not self.bounds.contain(x.real):
+            return np.nan
+        try:
+            value = self(x)
+            if np.size(value) != 1 or not np.iscomplexobj(value):
+                return np.nan
+            return complex(np.asarray(value).item())
+        except Exception:
+            return np.nan
 
 
 def as_scalar(value: Any) -> float:

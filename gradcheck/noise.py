@@ -81,7 +81,7 @@ def measure(
     *,
     spacing: Values | None = None,
     eps: float = 2.0**-52,
-    seed: int = 0,
+    inward: Values | None = None,
 ) -> Noise:
     """Noise of `f` near `x`, from 27 evaluations or a few more whatever the size of `x`.
 
@@ -97,8 +97,8 @@ def measure(
         Distance from `x` to the next number that `f` can tell from it.
     eps : float
         Rounding unit of the arithmetic in which `f` returns its values.
-    seed : int
-        Of the direction of the lines.
+    inward : ndarray, shape (n,), optional
+        Signs of the steps that lead away from the bounds, if there are any.
 
     Returns
     -------
@@ -119,11 +119,13 @@ def measure(
     spacing = np.spacing(np.abs(x)) if spacing is None else spacing
 
     def line(exponent: int, side: int) -> Values:
-        step = side * short_step(x, spacing, exponent, seed)
+        step = side * short_step(x, spacing, exponent, inward)
         return f(x + np.arange(1, POINTS + 1)[:, None] * step).reshape(POINTS, -1)
 
     def sides(exponent: int) -> tuple[Values, Values]:
-        return line(exponent, 1), line(exponent, -1)
+        right, left = line(exponent, 1), line(exponent, -1)
+        # On the face of a box there is one side only.
+        return right, left if inward is None or np.isfinite(left).all() else right
 
     fine_line = line(FINE, 1)
     if not np.isfinite(fine_line).all():
@@ -172,7 +174,11 @@ it is where nothing saturates."""
 
 
 def measure_gradient(
-    f: Callable[[Values], Values], x: Values, spacing: Values, eps: Values
+    f: Callable[[Values], Values],
+    x: Values,
+    spacing: Values,
+    eps: Values,
+    inward: Values | None = None,
 ) -> Values | None:
     """Noise of each entry of a gradient near `x`; None if it cannot be had.
 
@@ -190,16 +196,18 @@ def measure_gradient(
         Distance from `x` to the next number that `f` can tell from it.
     eps : ndarray, shape (p,)
         Rounding unit of the gradient.
+    inward : ndarray, shape (n,), optional
+        As in `measure`.
 
     Returns
     -------
     ndarray, shape (p,)
     """
-    near = f(x + np.arange(1, POINTS + 1)[:, None] * short_step(x, spacing))
+    near = f(x + np.arange(1, POINTS + 1)[:, None] * short_step(x, spacing, inward=inward))
     if not np.isfinite(near).all():
         return None
-    inward = np.abs(f(np.multiply.outer(INWARD, x)))
-    largest = np.max(np.where(np.isfinite(inward), inward, 0.0), axis=0)
+    elsewhere = np.abs(f(np.multiply.outer(INWARD, x)))
+    largest = np.max(np.where(np.isfinite(elsewhere), elsewhere, 0.0), axis=0)
     return np.maximum.reduce([scatter(near), _stair(near), eps * largest])
 
 
@@ -210,15 +218,19 @@ def _stair(values: Values) -> Values:
     return np.where(by_turns, smallest_move(values) / 2, 0.0)
 
 
-def short_step(x: Values, spacing: Values, exponent: int = COARSE[0], seed: int = 0) -> Values:
+def short_step(
+    x: Values, spacing: Values, exponent: int = COARSE[0], inward: Values | None = None
+) -> Values:
     """A random step of about ``2**exponent`` of the size of each entry, and no rounding.
 
     Its entries are powers of two, and a few times the spacing of numbers at least, so that
     the points ``x + j * step`` are equally spaced to the last bit.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     scale = np.where(x == 0, 1.0, nearest_power_of_two(np.abs(x)))
     sign, half = rng.choice([-1.0, 1.0], x.size), rng.choice([0.5, 1.0], x.size)
+    if inward is not None:
+        sign = inward
     step: Values = sign * np.maximum(
         2.0**exponent * half * scale, 4 * nearest_power_of_two(spacing)
     )

@@ -11,18 +11,26 @@ is worked out for reading. Everything that a user sees comes from here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gradcheck.comparison import Comparison
 from gradcheck.parameters import Block
 from gradcheck.structure import Finding
-from gradcheck.verdict import Verdict
+from gradcheck.verdict import Verdict, worst_of
 
-__all__ = ["BlockReport", "Entry", "GradientError", "GradientInconclusive", "GradientReport"]
+__all__ = [
+    "BlockReport",
+    "Entry",
+    "GradientError",
+    "GradientInconclusive",
+    "GradientReport",
+    "overall",
+]
 
 SCHEMA = 1
 """Version of the data that `GradientReport.to_dict` gives; fields are added, never changed."""
@@ -127,6 +135,38 @@ class BlockReport:
     natures: NDArray[np.object_] = field(repr=False)
     left: NDArray[Any] = field(repr=False)
     right: NDArray[Any] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, block: Block, label: str, analytic: NDArray[Any], made: Comparison, *, wrong: bool
+    ) -> BlockReport:
+        """A block from what was compared.
+
+        Parameters
+        ----------
+        block : Block
+        label : str
+        analytic : ndarray
+        made : Comparison
+            Of the shape of `analytic`, its entries in the order of those of the block.
+        wrong : bool
+            Whether a finding has already condemned the block.
+        """
+        found, decision = made.found, made.decision
+        return cls(
+            block=block,
+            label=label,
+            verdict=Verdict.FAIL if wrong else worst_of(decision.verdict),
+            analytic=analytic.ravel(),
+            numerical=found.derivative.ravel(),
+            error=found.error.ravel(),
+            resolutions=decision.resolution.ravel(),
+            verdicts=decision.verdict.ravel(),
+            reasons=decision.reason.ravel(),
+            natures=found.nature.ravel(),
+            left=found.left.ravel(),
+            right=found.right.ravel(),
+        )
 
     @classmethod
     def without_numbers(cls, block: Block, label: str, verdict: Verdict) -> BlockReport:
@@ -258,6 +298,15 @@ def _times(ratio: float) -> str:
     if ratio > 1:
         return f"{ratio:.6g} times too large"
     return f"{1 / ratio:.6g} times too small"
+
+
+def overall(blocks: Mapping[str, BlockReport], findings: Sequence[Finding]) -> Verdict:
+    """FAIL if a block fails or a finding is an error, PASS if all blocks pass."""
+    verdicts = [block.verdict for block in blocks.values()]
+    if Verdict.FAIL in verdicts or any(finding.severity == "error" for finding in findings):
+        return Verdict.FAIL
+    passed = bool(verdicts) and all(verdict == Verdict.PASS for verdict in verdicts)
+    return Verdict.PASS if passed else Verdict.INCONCLUSIVE
 
 
 @dataclass(frozen=True)

@@ -484,6 +484,18 @@ def of_emptiness(block: Block) -> Finding:
     )
 
 
+def of_conjugation(block: Block, label: str) -> Finding:
+    """A finding about a complex gradient that is right but for its conjugation."""
+    return Finding(
+        "conjugated",
+        block.name,
+        "error",
+        f"`{label}` is the conjugate of what is due",
+        "the gradient by a complex z is dJ/dRe z + i dJ/dIm z, along which z - alpha g descends",
+        "return its conjugate",
+    )
+
+
 def describe(value: Any) -> str:
     """What a value is, in a few words: type and shape, never its content."""
     if value is None:
