@@ -317,10 +317,11 @@ def on_circle(point: Point, entries: Indices) -> Differences:
     Notes
     -----
     Where a function is analytic, the mean of ``f(x + r e^it) e^-it / r`` over a circle is its
-    derivative, up to the ninth term of its series (Lyness and Moler). The mean of
-    ``f(x + r e^it) e^it / r`` is then 0, up to the seventh term. Where the code of `f` is not
-    analytic, as `abs`, a conjugate, a real cast or a comparison are not, the second mean is as
-    large as the error of the first: it is the bar, so that no test for analyticity is needed.
+    derivative, up to the ninth term of its series (Lyness and Moler). The means with
+    ``e^it`` and ``e^2it`` are then 0, up to the sixth term, and the mean of `f` itself is its
+    value at the centre. Where the code of `f` is not analytic, as `abs`, a conjugate, a real
+    cast or a comparison are not, they are off by as much as the derivative: they make its bar,
+    so that no test for analyticity is needed.
 
     References
     ----------
@@ -341,15 +342,14 @@ def on_circle(point: Point, entries: Indices) -> Differences:
     # The values below the real axis are the conjugates of those above.
     weights = np.array([1.0] + [2.0] * (half - 1) + [1.0]) / CIRCLE
 
-    def mean(turned: NDArray[Any]) -> Values:
-        return (
-            sum(w * (value * t).real for w, value, t in zip(weights, values, turned, strict=True))
-            / r[:, None]
-        )
+    def mean(power: int) -> Values:
+        turned = zip(weights, values, turns**power, strict=True)
+        return sum(w * (value * turn).real for w, value, turn in turned) / r[:, None]
 
-    derivative, contrary = mean(turns.conj()), mean(turns)
+    derivative = mean(-1)
+    contrary = np.abs(mean(1)) + np.abs(mean(2)) + np.abs(mean(0) - point.value / r[:, None])
     noise = SAFETY * CONFIDENCE * point.noise.sigma / r[:, None] + np.zeros(shape)
-    error = noise + SAFETY * np.abs(contrary)
+    error = noise + SAFETY * contrary
     defined = np.isfinite(error) & np.isfinite(derivative)
     nothing = np.full(shape, np.nan)
     return Differences(

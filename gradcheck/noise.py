@@ -133,6 +133,7 @@ def measure(
     fine = scatter(fine_line)
 
     right, left = sides(COARSE[0])
+    quantum = np.minimum(smallest_move(right), smallest_move(left))
     widened = np.zeros(at_x.shape, dtype=bool)
     if np.isfinite(right).all() and np.isfinite(left).all():
         for exponent in COARSE[1:]:
@@ -143,6 +144,7 @@ def measure(
             if not (np.isfinite(wider[0]).all() and np.isfinite(wider[1]).all()):
                 break
             right, left = (np.where(still, w, v) for w, v in zip(wider, (right, left), strict=True))
+            quantum = np.minimum.reduce([quantum, smallest_move(right), smallest_move(left)])
             widened |= still
     else:
         for exponent in EDGE[1:]:
@@ -151,12 +153,16 @@ def measure(
                 break
     lines = [v for v in (right, left) if np.isfinite(v).all()] or [fine_line]
     coarse = np.min([scatter(v) for v in lines], axis=0)
-    quantum = np.min([smallest_move(v) for v in lines], axis=0)
+    quantum = np.min([quantum, *(smallest_move(v) for v in lines)], axis=0)
 
     unit = np.abs(at_x) * eps / 2
     # A cost that is exactly 0 and never moves may have underflowed from terms of size 1.
     nothing = (quantum == np.inf) & (at_x == 0)
-    sigma = np.maximum.reduce([np.nan_to_num(fine), coarse, unit, np.where(nothing, eps / 4, 0)])
+    # Rounding to stairs has this deviation, also where points fall on as many whole stairs.
+    stair = np.where(widened & np.isfinite(quantum), quantum / np.sqrt(12), 0.0)
+    sigma = np.maximum.reduce(
+        [np.nan_to_num(fine), coarse, stair, unit, np.where(nothing, eps / 4, 0)]
+    )
     louder = sigma > 16 * np.maximum(np.nan_to_num(fine), unit)
     stairs = (quantum < np.inf) & (widened | louder)
     return Noise(
