@@ -1,7 +1,7 @@
 """Check a gradient against numerical derivatives that carry honest error bars.
 
 >>> assert_gradient(lambda x: np.sum(x**3), lambda x: 3 * x**2, np.array([1.0, -2.0]))
-<GradientReport PASS: 1 blocks, 2 entries>
+<GradientReport PASS: 1 block, 2 entries>
 
 `check_gradient` returns a `GradientReport`; `assert_gradient` raises `GradientError` with
 the report as its message. There is no tolerance to set: see docs/verdicts.md.

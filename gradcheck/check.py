@@ -14,7 +14,7 @@ judged (`verdict`); what comes out is a `GradientReport` (`report`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -100,6 +100,7 @@ def check_gradient(
         undefined or raises there. Also for options that make no sense.
     """
     check_options(resolution, approximate, on_kink, method)
+    approximate = float(approximate)
     layout, x = flatten(params)
     names = _selected(layout, wrt)
     if jac:
@@ -134,6 +135,8 @@ def check_gradient(
         )
         findings += _unchanged(f, x, value, findings)
         findings += _conjugated(claim, comparison)
+        if f.trouble and (comparison.decision.verdict != Verdict.PASS).any():
+            findings.append(structure.of_trouble(f.trouble))
     return _report(layout, names, claim, comparison, findings, f, g, approximate)
 
 
@@ -192,7 +195,7 @@ def check_options(resolution: float, approximate: float, on_kink: str, method: s
         ("on_kink", on_kink, get_args(OnKink)),
         ("method", method, get_args(Method)),
     ):
-        if choice not in choices:
+        if not isinstance(choice, str) or choice not in choices:
             raise InvalidInput(f"`{name}`: expected one of {choices}, got {choice!r}")
 
 
@@ -200,9 +203,8 @@ def _selected(layout: Layout, wrt: str | Sequence[str] | None) -> tuple[str, ...
     known = tuple(block.name for block in layout.blocks)
     if wrt is None:
         return known
-    names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
+    names = (wrt,) if isinstance(wrt, str) else tuple(wrt) if isinstance(wrt, Iterable) else ()
+    if not names or any(name not in known for name in names):
         raise InvalidInput(f"`wrt` is {wrt!r}, expected some of the blocks {', '.join(known)}")
     return names
 

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_whole(0), default=0, metavar="N", help="of all draws (default: 0)"
     )
     parser.add_argument(
-        "--hidden", type=_whole(1), default=5, metavar="N", help="hidden units (default: 5)"
+        "--hidden", type=_whole(1, 10_000), default=5, metavar="N", help="hidden units (default: 5)"
     )
     parser.add_argument(
         "--activation",
@@ -88,16 +88,15 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def _whole(least: int) -> Any:
+def _whole(least: int, most: int = 2**63) -> Any:
     def parse(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number of at least {least}, got {text!r}"
-            )
+        if not least <= value <= most:
+            bound = f"at least {least}" if value < least else f"at most {most}"
+            raise argparse.ArgumentTypeError(f"expected a whole number of {bound}, got {text!r}")
         return value
 
     return parse

@@ -69,6 +69,7 @@ class Comparison:
         return Comparison(Differences(**found), Decision(**decision))
 
 
+@np.errstate(all="ignore")
 def compare(
     point: Point,
     entries: Indices,

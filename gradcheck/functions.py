@@ -9,6 +9,7 @@ difference zero.
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from numpy.exceptions import ComplexWarning
 from numpy.typing import NDArray
 
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.parameters import Layout, children
+from gradcheck.parameters import Layout, children, rebuilt
 
 __all__ = ["Bounds", "Cost", "Function", "as_scalar", "split_pair"]
 
@@ -102,9 +103,12 @@ class Function:
         args = copy_arrays(self.args)
         try:
             result = self.call(params, *args)
+        except InvalidInput:
+            raise
         except Exception as error:
+            name, _, text = in_short(error).partition(": ")
             raise InvalidInput(
-                f"`{self.name}` raised {type(error).__name__} at the point of the check: {error}"
+                f"`{self.name}` raised {name} at the point of the check" + (text and f": {text}")
             ) from error
         if not _same_arrays(params, self.layout.build(x)):
             self.changed.add("params")
@@ -143,7 +147,7 @@ class Cost(Function):
         try:
             return as_scalar(self(x))
         except Exception as error:
-            self.trouble = self.trouble or f"{type(error).__name__}: {error}"
+            self.trouble = self.trouble or in_short(error)
             return np.nan
 
     def values(self, points: NDArray[Any]) -> NDArray[Any]:
@@ -196,6 +200,12 @@ class Cost(Function):
             return np.nan
 
 
+def in_short(error: Exception) -> str:
+    """Type and first line of an exception."""
+    first = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first[:160]}" if first else type(error).__name__
+
+
 def as_scalar(value: Any) -> float:
     """`value` as a float, if it is one real number: of any shape that has size 1.
 
@@ -214,15 +224,27 @@ def as_scalar(value: Any) -> float:
         raise InvalidType(f"the text {value!r}")
     if isinstance(value, (tuple, list, dict)):
         raise InvalidType(f"a {type(value).__name__} of length {len(value)}")
-    if np.iscomplexobj(value):
-        raise InvalidType(f"a complex {'number' if np.ndim(value) == 0 else 'array'}")
-    shape = getattr(value, "shape", ())
-    if np.prod(shape) != 1:
-        raise InvalidType(f"shape {tuple(shape)}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise InvalidType("a masked array")
     try:
-        return float(value.item() if hasattr(value, "item") else value)
-    except (TypeError, ValueError):
-        raise InvalidType(f"an object of type {type(value).__name__}") from None
+        array = np.asarray(value)
+        if array.dtype.kind == "c":
+            raise InvalidType(f"a complex {'number' if array.ndim == 0 else 'array'}")
+        if array.size != 1:
+            raise InvalidType(f"shape {array.shape}")
+        if array.dtype.kind in "fiu":
+            return float(array.item())
+        if array.dtype.kind == "b":
+            raise InvalidType("a truth value")
+        if array.dtype.kind in "SU":
+            raise InvalidType(f"the text {array.item()!r}")
+        if array.dtype.kind == "O" and isinstance(array.item(), numbers.Real):
+            return float(array.item())
+    except InvalidType:
+        raise
+    except Exception:
+        pass
+    raise InvalidType(f"an object of type {type(value).__name__}")
 
 
 def split_pair(cost: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -243,18 +265,25 @@ def split_pair(cost: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[.
 
 
 def copy_arrays(node: Any) -> Any:
-    """`node` with each array in it copied, in tuples, lists and dicts of any depth."""
+    """`node` with each array in it copied, in containers of any depth."""
     if isinstance(node, np.ndarray):
         return node.copy()
-    if type(node) in (tuple, list):
-        return type(node)(copy_arrays(child) for child in node)
-    if type(node) is dict:
-        return {key: copy_arrays(child) for key, child in node.items()}
-    return node
+    below = children(node)
+    if not below or not any(_holds_array(child) for _, child in below):
+        return node
+    return rebuilt(node, [copy_arrays(child) for _, child in below])
+
+
+def _holds_array(node: Any) -> bool:
+    if isinstance(node, np.ndarray):
+        return True
+    return any(_holds_array(child) for _, child in children(node) or ())
 
 
 def _same_arrays(left: Any, right: Any) -> bool:
     """Whether two structures of one kind hold the same arrays, NaN equal to itself."""
+    if isinstance(left, np.ndarray) != isinstance(right, np.ndarray):
+        return False
     if isinstance(left, np.ndarray):
         if left.shape != right.shape:
             return False
@@ -263,7 +292,7 @@ def _same_arrays(left: Any, right: Any) -> bool:
         return left.dtype.kind == "O" or np.array_equal(left, right)
     below, other = children(left), children(right)
     if below is None or other is None:
-        return True
+        return below is other
     return len(below) == len(other) and all(
         _same_arrays(a, b) for (_, a), (_, b) in zip(below, other, strict=True)
     )

@@ -4,7 +4,7 @@
 >>> report = check_jacobian(lambda x: np.sin(A @ x), lambda x: np.cos(A @ x)[:, None] * A,
 ...                         np.array([0.3, -0.2]))
 >>> report
-<GradientReport PASS: 1 blocks, 6 entries>
+<GradientReport PASS: 1 block, 6 entries>
 
 A Jacobian may come dense or sparse, or as products with vectors: ``jvp(x, v)`` along random
 directions and ``vjp(x, w)`` against random cotangents. A Hessian is the Jacobian of the

@@ -2,7 +2,7 @@
 
 >>> from gradcheck.noise import measure
 >>> noise = measure(lambda points: points.sum(axis=1) + 1e6, np.ones(3), np.array([1e6 + 3]))
->>> 1e-11 < noise.sigma[0] < 1e-9
+>>> bool(1e-11 < noise.sigma[0] < 1e-9)
 True
 
 A difference of two values is blurred by their noise, so that no error bar can do without
@@ -74,6 +74,7 @@ class Noise:
         return replace(self, sigma=np.maximum(self.sigma, sigma), fine=np.maximum(self.fine, sigma))
 
 
+@np.errstate(all="ignore")
 def measure(
     f: Callable[[Values], Values],
     x: Values,
@@ -179,6 +180,7 @@ INWARD = (2.0**-1, 2.0**-3, 2.0**-5, 2.0**-7)
 it is where nothing saturates."""
 
 
+@np.errstate(all="ignore")
 def measure_gradient(
     f: Callable[[Values], Values],
     x: Values,
@@ -229,16 +231,17 @@ def short_step(
 ) -> Values:
     """A random step of about ``2**exponent`` of the size of each entry, and no rounding.
 
-    Its entries are powers of two, and a few times the spacing of numbers at least, so that
-    the points ``x + j * step`` are equally spaced to the last bit.
+    Its entries have a few bits each and are a few times the spacing of numbers at least, so
+    that the points ``x + j * step`` are equally spaced to the last bit. They differ, or equal
+    entries of opposite sign would hide each other's rounding.
     """
     rng = np.random.default_rng(0)
     scale = np.where(x == 0, 1.0, nearest_power_of_two(np.abs(x)))
-    sign, half = rng.choice([-1.0, 1.0], x.size), rng.choice([0.5, 1.0], x.size)
+    sign, share = rng.choice([-1.0, 1.0], x.size), rng.integers(32, 65, x.size) / 64
     if inward is not None:
         sign = inward
     step: Values = sign * np.maximum(
-        2.0**exponent * half * scale, 4 * nearest_power_of_two(spacing)
+        2.0**exponent * share * scale, 4 * nearest_power_of_two(spacing)
     )
     return step
 
@@ -247,8 +250,11 @@ def scatter(values: Values) -> Values:
     """Standard deviation of the noise in equally spaced values, along the first axis."""
     estimates = []
     for k in ORDERS:
-        mean_square = np.mean(np.diff(values, n=k, axis=0) ** 2, axis=0)
-        estimates.append(np.sqrt(factorial(k) ** 2 / factorial(2 * k) * mean_square))
+        differences = np.abs(np.diff(values, n=k, axis=0))
+        # Relative to the largest, since the square of a large cost overflows.
+        largest = differences.max(axis=0)
+        mean_square = np.mean((differences / np.where(largest > 0, largest, 1.0)) ** 2, axis=0)
+        estimates.append(largest * np.sqrt(factorial(k) ** 2 / factorial(2 * k) * mean_square))
     found: Values = np.min(estimates, axis=0)
     return found
 
@@ -268,5 +274,6 @@ def nearest_power_of_two(x: Values) -> Values:
     """The power of two nearest to each entry of a positive `x`, on a logarithmic scale."""
     with np.errstate(divide="ignore"):
         exponent = np.round(np.log2(x))
-    powers: Values = np.exp2(np.maximum(exponent, np.finfo(x.dtype).minexp))
+    limits = np.finfo(x.dtype)
+    powers: Values = np.exp2(np.clip(exponent, limits.minexp, limits.maxexp - 2))
     return powers

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from gradcheck.errors import InvalidInput, InvalidType
 
-__all__ = ["Block", "Layout", "children", "flatten", "path_name"]
+__all__ = ["Block", "Layout", "children", "flatten", "path_name", "rebuilt"]
 
 ROOT = "x"
 """Name of the block when the parameters are one bare array."""
@@ -126,6 +126,7 @@ class Layout:
             part[...] = part.astype(_real_dtype(block.dtype))
         return points
 
+    @np.errstate(all="ignore")
     def spacing(self, x: NDArray[Any]) -> NDArray[Any]:
         """Distance from each entry of `x` to the next number that its block can hold."""
         spacing = np.spacing(np.abs(x))
@@ -162,7 +163,8 @@ def flatten(params: Any) -> tuple[Layout, NDArray[Any]]:
     def walk(node: Any, path: tuple[Key, ...]) -> Callable[[NDArray[Any]], Any]:
         below = children(node)
         if below is not None:
-            return _container_maker(node, [walk(child, (*path, key)) for key, child in below])
+            makers = [walk(child, (*path, key)) for key, child in below]
+            return lambda x: rebuilt(node, [make(x) for make in makers])
         name = path_name(path)
         array = _leaf(name, node)
         flat = array.ravel()
@@ -173,11 +175,18 @@ def flatten(params: Any) -> tuple[Layout, NDArray[Any]]:
         parts.append(flat)
         return _leaf_maker(node, blocks[-1])
 
-    make = walk(params, ())
+    try:
+        make = walk(params, ())
+    except RecursionError:
+        raise InvalidInput("params: nested too deeply, or a container holds itself") from None
     if not blocks:
         raise InvalidInput(
             f"params: expected at least one array, got {type(params).__name__} without any"
         )
+    names = [block.name for block in blocks]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise InvalidInput(f"params: two arrays go by the name `{double}`; rename a key")
     dtype = np.result_type(np.float64, *(part.dtype for part in parts))
     x = np.concatenate([part.astype(dtype) for part in parts])
     return Layout(tuple(blocks), x.size, params, make), x
@@ -192,8 +201,35 @@ def children(node: Any) -> list[tuple[Key, Any]] | None:
     if isinstance(node, (list, tuple)):
         return [(("index", i), value) for i, value in enumerate(node)]
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        return [(("field", f.name), getattr(node, f.name)) for f in dataclasses.fields(node)]
+        return [(("field", f.name), getattr(node, f.name, None)) for f in dataclasses.fields(node)]
     return None
+
+
+def rebuilt(node: Any, values: list[Any]) -> Any:
+    """A container like `node` with other values for its `children`, in their order."""
+    kind = type(node)
+    if isinstance(node, Mapping):
+        pairs = dict(zip(node, values, strict=True))
+        if kind is dict:
+            return pairs
+        if not isinstance(node, MutableMapping):
+            return kind(pairs)
+        # A copy keeps what a subclass has beside its items, such as a default.
+        made = copy.copy(node)
+        made.update(pairs)
+        return made
+    if isinstance(node, tuple):
+        return tuple.__new__(kind, values)
+    if isinstance(node, list):
+        if kind is list:
+            return values
+        like = copy.copy(node)
+        like[:] = values
+        return like
+    twin = copy.copy(node)
+    for field, value in zip(dataclasses.fields(node), values, strict=True):
+        object.__setattr__(twin, field.name, value)
+    return twin
 
 
 def path_name(path: tuple[Key, ...]) -> str:
@@ -259,8 +295,6 @@ def _leaf_maker(node: Any, block: Block) -> Callable[[NDArray[Any]], Any]:
         kind = type(node)
         if kind not in (np.ndarray, np.memmap):
             return lambda x: array(x).view(kind)
-        if dtype == np.float64:
-            return lambda x: x[part].reshape(shape)
         return array
     if isinstance(node, np.generic):
         return lambda x: array(x)[()]
@@ -269,28 +303,3 @@ def _leaf_maker(node: Any, block: Block) -> Callable[[NDArray[Any]], Any]:
 
 def _real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.empty(0, dtype).real.dtype
-
-
-def _container_maker(
-    node: Any, makers: list[Callable[[NDArray[Any]], Any]]
-) -> Callable[[NDArray[Any]], Any]:
-    """How to build a container like `node` from the flat vector."""
-    kind = type(node)
-    if isinstance(node, Mapping):
-        named = dict(zip(node, makers, strict=True))
-        if kind is dict:
-            return lambda x: {key: make(x) for key, make in named.items()}
-        return lambda x: kind({key: make(x) for key, make in named.items()})
-    if isinstance(node, tuple) and hasattr(node, "_fields"):
-        return lambda x: kind(*[make(x) for make in makers])
-    if isinstance(node, (list, tuple)):
-        return lambda x: kind([make(x) for make in makers])
-    names = [f.name for f in dataclasses.fields(node)]
-
-    def twin(x: NDArray[Any]) -> Any:
-        made = copy.copy(node)
-        for name, make in zip(names, makers, strict=True):
-            object.__setattr__(made, name, make(x))
-        return made
-
-    return twin

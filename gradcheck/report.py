@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gradcheck.comparison import Comparison
 from gradcheck.parameters import Block
-from gradcheck.structure import Finding
+from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict, worst_of
 
 __all__ = [
@@ -37,6 +37,10 @@ SCHEMA = 1
 
 SHOWN = 5
 """Entries and findings of one block that the text shows."""
+
+
+LINES, COLUMNS = 40, 100
+"""Size of the screen that a report fits."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,8 @@ class Entry:
     def __str__(self) -> str:
         text = f"{self.name}: analytic {self.analytic:.12g}, "
         if np.isfinite(self.left):
-            text += f"kink with slopes {self.left:.6g} and {self.right:.6g}"
-        elif np.isfinite(self.numerical):
+            return f"{text}kink with slopes {self.left:.6g} and {self.right:.6g}"
+        if np.isfinite(self.numerical) and np.isfinite(self.error):
             text += f"numerical {self.numerical:.12g} +- {self.error:.1e}"
         else:
             text += "no numerical value"
@@ -107,7 +111,7 @@ REASONS = {
 """What the reasons of inconclusive entries mean."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BlockReport:
     """One block: its verdict, and flat arrays with a number for each entry.
 
@@ -242,17 +246,23 @@ class BlockReport:
 
     @property
     def relative_error(self) -> float:
-        """Largest difference, as a share of the block's largest entry; NaN without numbers."""
-        known = np.isfinite(self.numerical) & np.isfinite(self.analytic)
+        """Largest difference of what was decided, as a share of the block's largest entry.
+
+        NaN if nothing was.
+        """
+        known = np.isfinite(self.error) & np.isfinite(self.analytic)
+        known &= (self.verdicts == Verdict.PASS) | (self.verdicts == Verdict.FAIL)
         if not known.any():
             return float("nan")
         analytic, numerical = self.analytic[known], self.numerical[known]
         largest = max(np.abs(analytic).max(), np.abs(numerical).max())
         return float(np.abs(analytic - numerical).max() / largest) if largest else 0.0
 
+    @np.errstate(all="ignore")
     def size_of_mistake(self) -> str:
         """How wrong the failing entries are, in a few words."""
         wrong = (self.verdicts == Verdict.FAIL) & np.isfinite(self.numerical)
+        wrong &= np.isfinite(self.analytic)
         count = self.count(Verdict.FAIL)
         text = f"wrong in {count} of {self.entries} {'entry' if self.entries == 1 else 'entries'}"
         if not wrong.any():
@@ -309,7 +319,7 @@ def overall(blocks: Mapping[str, BlockReport], findings: Sequence[Finding]) -> V
     return Verdict.PASS if passed else Verdict.INCONCLUSIVE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GradientReport:
     """What a check found.
 
@@ -350,19 +360,36 @@ class GradientReport:
         return max(known) if known else float("nan")
 
     def __repr__(self) -> str:
-        return f"<GradientReport {self.verdict}: {len(self.blocks)} blocks, {self.entries} entries>"
+        blocks, entries = (
+            _count(len(self.blocks), "block"),
+            _count(self.entries, "entr", "y", "ies"),
+        )
+        return f"<GradientReport {self.verdict}: {blocks}, {entries}>"
 
     def __str__(self) -> str:
-        if self.verdict == Verdict.PASS:
-            return "\n".join([self._headline(), *map(str, self.findings), self._coverage()])
         errors = [f for f in self.findings if f.severity == "error"]
-        warnings = [str(f) for f in self.findings if f.severity == "warning"]
-        head = [f.text(str(self.verdict)) for f in errors[:1]] or [self._headline()]
-        others = [str(f) for f in errors[1:SHOWN]]
+        warnings = [f for f in self.findings if f.severity == "warning"]
+        if errors:
+            lines = errors[0].text(str(self.verdict)).splitlines()
+        else:
+            lines = [f"{self.verdict}: {self._summary()}"]
+        if self.approximate:
+            lines.append(f"  note: the gradient was declared approximate to {self.approximate:.1e}")
+        for finding in errors[1:SHOWN]:
+            lines += str(finding).splitlines()
         if len(errors) > SHOWN:
-            others.append(f"and {len(errors) - SHOWN} more findings, in `report.findings`")
-        parts = [head, others, self._table(), self._details(), warnings[:2]]
-        return "\n".join(line for part in parts for line in part)
+            lines.append(f"and {len(errors) - SHOWN} more findings, in `report.findings`")
+        if self.verdict == Verdict.PASS:
+            lines += self._coverage()
+        else:
+            lines += self._table() + self._details()
+        for finding in warnings[:2]:
+            lines += str(finding).splitlines()
+        if len(warnings) > 2:
+            lines.append(f"and {len(warnings) - 2} more warnings, in `report.findings`")
+        if len(lines) > LINES:
+            lines = [*lines[: LINES - 1], "and more, in `report.blocks` and `report.findings`"]
+        return "\n".join(_cut(line) for line in lines)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, for `json`: see docs/report.md for each field."""
@@ -382,46 +409,34 @@ class GradientReport:
         """`to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
-    def _headline(self) -> str:
-        return f"{self.verdict}: {self._summary()}{self._declared()}"
-
     def _summary(self) -> str:
-        failed = [b for b in self.blocks.values() if b.verdict == Verdict.FAIL]
         if self.verdict == Verdict.FAIL:
-            numbers = [b for b in failed if b.count(Verdict.FAIL)]
-            text = f"`{numbers[0].label}` is {numbers[0].size_of_mistake()}"
-            return text + (
-                f"; wrong too: {', '.join(f'`{b.label}`' for b in numbers[1:])}"
-                if len(numbers) > 1
-                else ""
-            )
+            wrong = [b for b in self.blocks.values() if b.count(Verdict.FAIL)]
+            text = f"`{wrong[0].label}` is {wrong[0].size_of_mistake()}"
+            others = [block.label for block in wrong[1:]]
+            return f"{text}; wrong too: {some(others, 3)}" if others else text
         if self.verdict == Verdict.INCONCLUSIVE:
-            open_blocks = [n for n, b in self.blocks.items() if b.verdict != Verdict.PASS]
-            return (
-                f"{', '.join(f'`{n}`' for n in open_blocks) or 'nothing'} could not be checked"
-                + ("" if open_blocks else ": there were no entries")
-            )
-        return f"{self.entries} entries of {', '.join(self.blocks)} agree with their differences"
+            unclear = [name for name, b in self.blocks.items() if b.verdict != Verdict.PASS]
+            return f"{some(unclear)} could not be checked"
+        passed = sum(block.count(Verdict.PASS) for block in self.blocks.values())
+        all_of = _count(self.entries, "entr", "y", "ies")
+        text = all_of if passed == self.entries else f"{passed} of {all_of}"
+        names = some(list(self.blocks), quote="")
+        return f"{text} of {names} agree with their differences"
 
-    def _declared(self) -> str:
-        if not self.approximate:
-            return ""
-        return f" (gradient declared approximate to {self.approximate:.1e})"
-
-    def _coverage(self) -> str:
-        unclear = {
-            b.name: b.entries - b.count(Verdict.PASS)
+    def _coverage(self) -> list[str]:
+        lines = [
+            f"resolution {self.resolution:.1e}: no larger relative error could pass; "
+            f"{_count(self.evaluations, 'evaluation')} of the cost"
+        ]
+        unclear = [
+            f"{b.entries - b.count(Verdict.PASS)} in {b.name}"
             for b in self.blocks.values()
             if b.count(Verdict.PASS) < b.entries
-        }
-        text = (
-            f"resolution {self.resolution:.1e}: no larger relative error could pass; "
-            f"{self.evaluations} evaluations of the cost"
-        )
+        ]
         if unclear:
-            listed = ", ".join(f"{count} in {name}" for name, count in unclear.items())
-            text += f"\ninconclusive entries: {listed}"
-        return text
+            lines.append(f"inconclusive entries: {some(unclear, quote='')}")
+        return lines
 
     def _table(self) -> list[str]:
         if not self.blocks:
@@ -472,6 +487,14 @@ class GradientReport:
         return lines
 
 
+def _count(n: int, noun: str, one: str = "", many: str = "s") -> str:
+    return f"{n} {noun}{one if n == 1 else many}"
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= COLUMNS else f"{line[: COLUMNS - 3]}..."
+
+
 class GradientError(AssertionError):
     """A gradient that fails its check; the message is the report.
 
@@ -494,6 +517,6 @@ class GradientInconclusive(GradientError):
 
 def _plain(value: Any) -> Any:
     """A value that JSON can hold; what is not finite becomes None."""
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
     return value

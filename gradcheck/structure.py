@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Finding:
 
     code: str
     block: str | None
-    severity: Literal["error", "warning"]
+    severity: str
     message: str
     note: str = ""
     help: str = ""
@@ -123,7 +123,7 @@ def match(layout: Layout, gradient: Any, names: Sequence[str]) -> Claim:
     """
     claim = Claim({}, {}, {}, [], layout.blocks)
     blocks = iter(layout.blocks)
-    for block, label, leaf in _pairs(layout.params, gradient, (), "", blocks, claim):
+    for block, label, leaf in _pairs(layout.params, gradient, (), (), blocks, claim):
         claim.labels[block.name] = label
         if block.name in names:
             _read(block, label, leaf, claim)
@@ -144,7 +144,7 @@ def _pairs(
     node: Any,
     gradient: Any,
     path: tuple[Key, ...],
-    label: str,
+    own: tuple[Key, ...],
     blocks: Iterator[Block],
     claim: Claim,
 ) -> Iterator[tuple[Block, str, Any]]:
@@ -152,7 +152,8 @@ def _pairs(
     below = children(node)
     if below is None:
         block = next(blocks)
-        yield block, label or f"gradient of {block.name}", gradient
+        renamed = [key for _, key in own] != [key for _, key in path]
+        yield block, path_name(own) if renamed else f"gradient of {block.name}", gradient
         return
     keys = [key for key, _ in below]
     found: dict[Any, tuple[Any, Any]] | None = {}
@@ -162,11 +163,7 @@ def _pairs(
         absent = _Unreadable if found is None else _Missing
     for key, child in below:
         name, value = (found or {}).get(key[1], (key[1], absent))
-        inner = (*path, (key[0], name))
-        renamed = label or name != key[1]
-        yield from _pairs(
-            child, value, (*path, key), path_name(inner) if renamed else "", blocks, claim
-        )
+        yield from _pairs(child, value, (*path, key), (*own, (key[0], name)), blocks, claim)
 
 
 def _found(
@@ -177,7 +174,7 @@ def _found(
     None if the two structures cannot be compared.
     """
     place = f"`{path_name(path)}`" if path else "the gradient"
-    wanted = f"{type(node).__name__} of {', '.join(path_name((*path, key)) for key in keys)}"
+    wanted = f"{type(node).__name__} of {some([path_name((*path, key)) for key in keys], quote='')}"
     if gradient is None:
         claim.findings.append(_nothing(None, place, wanted))
         return None
@@ -212,8 +209,7 @@ def _found(
                 "extra-block",
                 None,
                 "warning",
-                f"{place} has {', '.join(f'`{name}`' for name in extra)} beside what "
-                "the parameters have",
+                f"{place} has {some(extra)} beside what the parameters have",
                 help="leave out what is no gradient of a parameter, or mend its name",
             )
         )
@@ -238,7 +234,7 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         message: str,
         note: str = "",
         remedy: str = "",
-        severity: Literal["error", "warning"] = "error",
+        severity: str = "error",
     ) -> None:
         claim.findings.append(Finding(code, block.name, severity, message, note, remedy))
 
@@ -268,14 +264,12 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         find(code, f"`{label}` has shape {array.shape}, expected {block.shape}", note, remedy)
         return
     if array.dtype.kind == "b" or (array.dtype.kind == "c") != block.is_complex:
-        find(
-            "dtype",
-            f"`{label}` has dtype {array.dtype}, expected {block.dtype}",
-            "the gradient of a real cost by a complex parameter z is dJ/dRe z + i dJ/dIm z"
-            if block.is_complex
-            else "",
-            "" if block.is_complex else "the gradient by a real parameter is real",
-        )
+        note, remedy = "", ""
+        if block.is_complex:
+            note = "the gradient of a real cost by a complex parameter z is dJ/dRe z + i dJ/dIm z"
+        elif array.dtype.kind == "c":
+            remedy = "the gradient by a real parameter is real"
+        find("dtype", f"`{label}` has dtype {array.dtype}, expected {block.dtype}", note, remedy)
         return
     if array.dtype.kind in "iu":
         find(
@@ -406,25 +400,29 @@ def of_aliasing(gradient: Any, params: Any, again: Any) -> list[Finding]:
     return findings
 
 
+@np.errstate(all="ignore")
 def of_repetition(first: Claim, second: Claim) -> list[Finding]:
     """A finding for each block whose gradient differs between two calls at one point."""
     findings = []
     for block in first.compared:
-        if block.name not in second.values:
+        label, one = first.labels[block.name], first.values[block.name]
+        two = second.values.get(block.name)
+        if two is None:
+            severity, came = "error", "the second time it has another form"
+        elif np.array_equal(one, two, equal_nan=True):
             continue
-        one, two = first.values[block.name], second.values[block.name]
-        gap = np.abs(one - two)
-        if not (gap > 0).any():
-            continue
-        worst = int(np.nanargmax(gap))
-        slight = gap[worst] <= 1e-9 * np.abs(one).max()
+        else:
+            gap = np.abs(one - two)
+            worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
+            slight = gap[worst] <= 1e-9 * np.abs(one).max()
+            severity = "warning" if slight else "error"
+            came = f"`{block.entry(worst)}` is {one[worst]:.17g}, then {two[worst]:.17g}"
         findings.append(
             Finding(
                 "nondeterministic",
                 block.name,
-                "warning" if slight else "error",
-                f"`{first.labels[block.name]}` differs between two calls at the same point: "
-                f"`{block.entry(worst)}` is {one[worst]:.12g}, then {two[worst]:.12g}",
+                severity,
+                f"`{label}` differs between two calls at the same point: {came}",
                 "a mask drawn anew in each call, or a state kept between calls, does this",
                 "draw once, before the check, or seed each call alike",
             )
@@ -473,6 +471,24 @@ def of_drift(before: float, after: float) -> Finding:
     )
 
 
+def of_trouble(trouble: str) -> Finding:
+    """A finding about a cost that raised at steps away from the point."""
+    return Finding(
+        "raises-nearby",
+        None,
+        "warning",
+        f"`cost` raised {trouble}, at a step away from the point",
+        "such steps count as outside its domain",
+        "say where it may be called with `bounds`",
+    )
+
+
+def some(names: Sequence[str], most: int = 4, quote: str = "`") -> str:
+    """A list of names, cut where it gets long."""
+    text = ", ".join(f"{quote}{name}{quote}" for name in names[:most])
+    return f"{text} and {len(names) - most} more" if len(names) > most else text
+
+
 def of_emptiness(block: Block) -> Finding:
     """A finding about a block without entries."""
     return Finding(
@@ -500,6 +516,8 @@ def describe(value: Any) -> str:
     """What a value is, in a few words: type and shape, never its content."""
     if value is None:
         return "None"
+    if isinstance(value, np.ma.MaskedArray):
+        return f"a masked array of shape {value.shape}"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, (tuple, list, dict)) and not hasattr(value, "_fields"):

@@ -163,7 +163,7 @@ def decide(
     with np.errstate(divide="ignore", invalid="ignore"):
         seen = np.where(scale > 0, (width + np.nan_to_num(off)) / scale, np.inf)
 
-    fits = off <= width
+    fits = (off <= width) & np.isfinite(found.error)
     # One-sided differences may lack the slope of an edge, however steep the claim is.
     edge = found.nature == Nature.EDGE
     known = found.error <= KNOWN * np.where(edge, np.abs(found.derivative), scale)

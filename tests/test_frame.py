@@ -1,0 +1,143 @@
+"""What holds the modules together: light imports, one direction, docs that are true."""
+
+import ast
+import doctest
+import importlib
+import importlib.metadata
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import backprop
+import gradcheck
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = (backprop, gradcheck)
+
+
+def modules(package):
+    """The package and the modules in it, by their dotted names."""
+    inside = pkgutil.iter_modules(package.__path__)
+    return [package.__name__, *(f"{package.__name__}.{module.name}" for module in inside)]
+
+
+def loaded(statement):
+    """Top-level names that a fresh Python has loaded after `statement`, those of Python aside."""
+    code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split()) - sys.stdlib_module_names
+
+
+def imported(path):
+    """What a file imports, by dotted names, wherever the import stands."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_import_loads_numpy_and_nothing_else():
+    assert loaded("import gradcheck") - loaded("import numpy") == {"gradcheck"}
+    assert loaded("import backprop") - loaded("import numpy") == {"backprop"}
+
+
+@pytest.mark.parametrize("heavy", ["pytest", "hypothesis"])
+def test_import_of_something_heavy_would_be_seen(heavy):
+    assert heavy in loaded(f"import gradcheck, {heavy}")
+
+
+def test_command_line_loads_no_tools_of_testing():
+    assert not loaded("import gradcheck.cli") & {"pytest", "hypothesis", "scipy", "sklearn"}
+
+
+def layers():
+    """Modules of gradcheck from top to bottom, as CONTRIBUTING.md lists them."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\w+\.py`.*?) \|", page, flags=re.MULTILINE)
+    return [re.findall(r"`(\w+)\.py`", row) for row in rows]
+
+
+def test_every_module_has_its_layer():
+    listed = sorted(name for layer in layers() for name in layer)
+
+    assert listed == sorted(m.name for m in pkgutil.iter_modules(gradcheck.__path__))
+
+
+@pytest.mark.parametrize("name", [name for layer in layers() for name in layer])
+def test_no_import_points_up(name):
+    height = {module: k for k, layer in enumerate(layers()) for module in layer}
+    seen = imported(ROOT / "gradcheck" / f"{name}.py")
+    seen -= {"gradcheck.__version__"}
+
+    assert "gradcheck" not in seen
+    for other in (dotted.split(".")[1] for dotted in seen if dotted.startswith("gradcheck.")):
+        assert height[other] >= height[name], f"{name} imports {other}"
+
+
+def test_network_does_not_know_the_harness():
+    for path in (ROOT / "backprop").glob("*.py"):
+        assert not any(name.partition(".")[0] == "gradcheck" for name in imported(path))
+
+
+def test_harness_knows_the_network_in_its_command_alone():
+    knowing = {
+        path.stem
+        for path in (ROOT / "gradcheck").glob("*.py")
+        if any(name.partition(".")[0] == "backprop" for name in imported(path))
+    }
+
+    assert knowing == {"cli", "verification"}
+
+
+def test_continuous_integration_runs_the_command_of_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"```sh\n(.*?)\n```\n+(.*)", readme)
+
+    (command,) = [command for command, purpose in commands if "tests" in purpose]
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_types_are_for_users_too(package):
+    assert (Path(package.__file__).parent / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_what_is_public_exists(package):
+    assert sorted(package.__all__) == sorted(set(package.__all__))
+    assert all(hasattr(package, name) for name in package.__all__)
+
+
+@pytest.mark.parametrize("name", [name for package in PACKAGES for name in modules(package)])
+def test_examples_in_docstrings_are_true(name):
+    result = doctest.testmod(importlib.import_module(name), extraglobs={"np": np})
+
+    assert result.failed == 0
+
+
+def test_docstrings_have_examples():
+    """Or the test above would pass for want of any."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for package in PACKAGES:
+        found = [finder.find(importlib.import_module(name)) for name in modules(package)]
+        assert any(test.examples for tests in found for test in tests)
+
+
+def test_version_is_that_of_the_distribution():
+    try:
+        installed = importlib.metadata.version("gradcheck")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("the distribution is not installed")
+
+    assert gradcheck.__version__ == installed
