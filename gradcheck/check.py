@@ -52,6 +52,7 @@ def check_gradient(
     on_kink: OnKink = "inconclusive",
     method: Method = "auto",
     bounds: Any = None,
+    vectorized: bool = False,
 ) -> GradientReport:
     """Compare a gradient with numerical derivatives of its cost, entry by entry.
 
@@ -87,6 +88,9 @@ def check_gradient(
     bounds : pair, or mapping of block names to pairs, optional
         ``(lower, upper)``, numbers or arrays of the block's shape, or None for no limit. The
         cost is never called outside; a bare pair is for parameters of one block.
+    vectorized : bool
+        Whether `cost` takes many points at once, as a first axis of every parameter, and
+        returns as many values. It is then called far less often.
 
     Returns
     -------
@@ -116,11 +120,14 @@ def check_gradient(
         )
     f = Cost("cost", cost, layout, args)
     f.bounds = _bounds(layout, x, bounds)
+    f.vectorized = bool(vectorized)
     g = Function("grad", grad if callable(grad) else lambda *_: grad, layout, args)
 
     value, findings = _value_at(f, x)
     if value is None:
         return _report(layout, names, None, None, findings, f, g, approximate)
+    if f.vectorized:
+        f.compare_at_once(x, value)
     claim = _gradient_at(g, x, names, findings, given=not callable(grad))
     comparison = None
     if claim.entries.size:

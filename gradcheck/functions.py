@@ -117,6 +117,10 @@ class Function:
         return result, params
 
 
+AT_ONCE = 64
+"""Points of one call of a vectorized cost: more of them fill the cache and gain nothing."""
+
+
 class Cost(Function):
     """A scalar function of the flat vector; where it is not finite or raises, NaN.
 
@@ -128,11 +132,14 @@ class Cost(Function):
         Rounding unit of the values: that of double precision unless they come in another.
     bounds : Bounds
         Where it may be called.
+    vectorized : bool
+        Whether it takes many points at once, along a first axis of every parameter.
     """
 
     trouble: str = ""
     eps: float = 2.0**-52
     bounds: Bounds = Bounds()
+    vectorized: bool = False
 
     def at_point(self, x: NDArray[Any]) -> Any:
         """The raw result at the point of the check; its dtype tells the rounding unit."""
@@ -164,12 +171,48 @@ class Cost(Function):
             NaN where the cost raised or returned what is no finite number.
         """
         # A cost may well overflow a step away from the point; that is an answer, no warning.
+        inside = np.array([self.bounds.contain(x) for x in points], dtype=bool)
+        found = np.full(len(points), np.nan)
         with np.errstate(all="ignore"):
-            found = np.array(
-                [self.value(x) if self.bounds.contain(x) else np.nan for x in points], dtype=float
-            )
+            found[inside] = self._values(points[inside])
         found[~np.isfinite(found)] = np.nan
         return found
+
+    def _values(self, points: NDArray[Any]) -> Any:
+        if not self.vectorized:
+            return [self.value(x) for x in points]
+        parts = [points[k : k + AT_ONCE] for k in range(0, len(points), AT_ONCE)]
+        return np.concatenate([np.empty(0), *(self._at_once(part) for part in parts)])
+
+    def _at_once(self, points: NDArray[Any]) -> Any:
+        """The cost at some points from one call; one by one where that raises."""
+        self.evaluations += len(points) - 1
+        try:
+            found = np.array(self(points), dtype=float)
+        except Exception:
+            self.evaluations -= len(points)
+            return [self.value(x) for x in points]
+        if found.shape != (len(points),):
+            raise InvalidInput(
+                f"with vectorized=True `cost` takes {len(points)} points along a first axis of "
+                f"each parameter and returns as many values, but it returned shape {found.shape}"
+            )
+        return found
+
+    def compare_at_once(self, x: NDArray[Any], value: float) -> None:
+        """Raise unless a call for two points gives what single calls give.
+
+        Raises
+        ------
+        InvalidInput
+            If it does not, so that `vectorized` cannot be meant.
+        """
+        pair = self._values(np.stack([x, x]))
+        if not np.allclose(pair, value, rtol=1e-6, atol=0):
+            raise InvalidInput(
+                "with vectorized=True `cost` gave "
+                f"{pair[0]:.12g} for a point that by itself has {value:.12g}"
+            )
 
     def complex_values(self, points: NDArray[Any]) -> NDArray[Any]:
         """The cost at many complex points; NaN where it does not give a complex number.

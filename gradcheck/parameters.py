@@ -107,8 +107,9 @@ class Layout:
 
         Parameters
         ----------
-        x : ndarray, shape (size,)
-            Real; or complex, which makes every block complex (for a complex step).
+        x : ndarray, shape (size,) or (k, size)
+            Real; or complex, which makes every block complex. With `k` points, each array has
+            a first axis of that length.
         """
         return self.make(x.copy())
 
@@ -286,10 +287,11 @@ def _leaf_maker(node: Any, block: Block) -> Callable[[NDArray[Any]], Any]:
     real = _real_dtype(dtype)
 
     def array(x: NDArray[Any]) -> NDArray[Any]:
-        if x.dtype.kind == "c":
-            return x[part].reshape(shape)
-        numbers = x[part].astype(real, copy=False)
-        return (numbers.view(dtype) if block.is_complex else numbers).reshape(shape)
+        numbers = x[..., part]
+        if x.dtype.kind != "c":
+            numbers = numbers.astype(real, copy=False)
+            numbers = numbers.view(dtype) if block.is_complex else numbers
+        return numbers.reshape(x.shape[:-1] + shape)
 
     if isinstance(node, np.ndarray):
         kind = type(node)
@@ -298,7 +300,7 @@ def _leaf_maker(node: Any, block: Block) -> Callable[[NDArray[Any]], Any]:
         return array
     if isinstance(node, np.generic):
         return lambda x: array(x)[()]
-    return lambda x: array(x).item()
+    return lambda x: array(x).item() if x.ndim == 1 else array(x)
 
 
 def _real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -90,7 +90,9 @@ def verify(
     """
     g1 = backprop.ACTIVATIONS[activation]
     Z1, _, Z2, A2 = backprop.forward(parameters, X, g1)
-    reports = [_check("all", backprop.cost, backprop.gradients, parameters, (X, Y, g1, l2))]
+    reports = [
+        _check(backprop.cost, backprop.gradients, parameters, args=(X, Y, g1, l2), vectorized=True)
+    ]
     for start in range(0, X.shape[1], CHUNK):
         some = slice(start, start + CHUNK)
         reports.append(_by_z("Z2", Z2[:, some], Y[:, some]))
@@ -123,12 +125,12 @@ def _by_z(
 
     # Beside the bias, whose gradient says how much the cost can move at all, a hidden unit that
     # is switched off, by which it does not move, is known to have the derivative 0.
-    return _check(name, cost, gradient, {name: Z, "b2": b2})
+    return _check(cost, gradient, {name: Z, "b2": b2})
 
 
-def _check(name: str, cost: Any, grad: Any, params: Any, args: tuple[Any, ...] = ()) -> Any:
+def _check(cost: Any, grad: Any, params: Any, **options: Any) -> GradientReport:
     # relu and leaky_relu have kinks where a unit is 0: a derivative between both slopes is right.
-    return check_gradient(cost, grad, params, args=args, on_kink="accept")
+    return check_gradient(cost, grad, params, on_kink="accept", **options)
 
 
 def drawn(count: int, seed: int, activation: str | None = None) -> Iterator[Stage]:

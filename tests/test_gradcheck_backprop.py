@@ -5,7 +5,7 @@ from hypothesis import event, given, settings
 from networks import networks
 
 import backprop
-from gradcheck import Verdict, assert_gradient
+from gradcheck import Verdict, check_gradient
 from gradcheck.verification import verify
 
 pytestmark = pytest.mark.gradcheck
@@ -13,21 +13,45 @@ pytestmark = pytest.mark.gradcheck
 MANY = settings(max_examples=5 * settings.default.max_examples)
 
 
+def at_kinks(network):
+    """Whether a hidden unit is exactly 0 for some example, where relu has its kink.
+
+    There ``relu'(0) = 0`` is one choice among many, unit by unit. Their sum over units and
+    examples need not be a slope of the cost: ``relu(w) - relu(-w)`` is `w`, with slope 1.
+    """
+    if network.activation not in ("relu", "leaky_relu"):
+        return False
+    return bool((backprop.forward(network.parameters, network.X, network.g1).Z1 == 0).any())
+
+
+def assert_right(block):
+    """Fail unless the block passes, or it is 0 where the cost does not move at all."""
+    if block.verdict == Verdict.INCONCLUSIVE:
+        event("a block without effect")
+        assert not block.analytic.any()
+        assert set(block.reasons) <= {"flat", "noise", "kink"}
+    else:
+        assert block.verdict == Verdict.PASS, block.worst()
+
+
 @MANY
 @given(networks())
 def test_gradients_match_centered_differences(network):
-    # A unit that is 0 for some example sits on the kink of relu: any slope between is right.
-    report = assert_gradient(
+    kinks = at_kinks(network)
+    event(f"at kinks: {kinks}")
+
+    report = check_gradient(
         backprop.cost,
         backprop.gradients,
         network.parameters,
         args=network.arguments[1:],
-        on_kink="accept",
+        wrt=("W2", "b2") if kinks else None,
+        vectorized=True,
     )
 
-    assert report.entries == sum(block.size for block in network.parameters)
-    unclear = sum(int((b.verdicts != Verdict.PASS).sum()) for b in report.blocks.values())
-    event(f"entries not resolved: {'some' if unclear else 'none'}")
+    assert report.entries == sum(getattr(network.parameters, name).size for name in report.blocks)
+    for block in report.blocks.values():
+        assert_right(block)
 
 
 @given(networks())
@@ -43,12 +67,12 @@ def test_every_gradient_is_shaped_like_its_parameter_and_biases_are_columns(netw
 
 @given(networks())
 def test_all_six_equations_match_centered_differences(network):
-    """Also dZ2 and dZ1, which by the lecture belong to the summed loss."""
+    """Also dZ2 and dZ1, which belong to the summed loss; by Z1 alone each kink is one of relu."""
     stage = verify(
         "drawn", network.parameters, network.X, network.Y, network.activation, network.l2
     )
 
     for name, blocks in stage.blocks.items():
-        for block in blocks:
-            assert block.verdict != Verdict.FAIL, f"{name}\n{block}"
-    assert stage.verdict == Verdict.PASS
+        if name not in ("dW1", "db1") or not at_kinks(network):
+            for block in blocks:
+                assert_right(block)
