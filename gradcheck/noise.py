@@ -119,9 +119,12 @@ def measure(
     """
     spacing = np.spacing(np.abs(x)) if spacing is None else spacing
 
+    direction, least = _direction(x, inward), 4 * nearest_power_of_two(spacing)
+    places = np.arange(1, POINTS + 1)[:, None]
+
     def line(exponent: int, side: int) -> Values:
-        step = side * short_step(x, spacing, exponent, inward)
-        return f(x + np.arange(1, POINTS + 1)[:, None] * step).reshape(POINTS, -1)
+        step = _step(direction, exponent, least)
+        return f(x + side * places * step).reshape(POINTS, -1)
 
     def sides(exponent: int) -> tuple[Values, Values]:
         right, left = line(exponent, 1), line(exponent, -1)
@@ -211,7 +214,8 @@ def measure_gradient(
     -------
     ndarray, shape (p,)
     """
-    near = f(x + np.arange(1, POINTS + 1)[:, None] * short_step(x, spacing, inward=inward))
+    step = _step(_direction(x, inward), COARSE[0], 4 * nearest_power_of_two(spacing))
+    near = f(x + np.arange(1, POINTS + 1)[:, None] * step)
     if not np.isfinite(near).all():
         return None
     elsewhere = np.abs(f(np.multiply.outer(INWARD, x)))
@@ -226,23 +230,22 @@ def _stair(values: Values) -> Values:
     return np.where(by_turns, smallest_move(values) / 2, 0.0)
 
 
-def short_step(
-    x: Values, spacing: Values, exponent: int = COARSE[0], inward: Values | None = None
-) -> Values:
-    """A random step of about ``2**exponent`` of the size of each entry, and no rounding.
+def _direction(x: Values, inward: Values | None) -> Values:
+    """A random direction, as large as `x`, whose entries have a few bits each and differ.
 
-    Its entries have a few bits each and are a few times the spacing of numbers at least, so
-    that the points ``x + j * step`` are equally spaced to the last bit. They differ, or equal
-    entries of opposite sign would hide each other's rounding.
+    With few bits the points of a line are equally spaced to the last one. If they did not
+    differ, equal entries of opposite sign would hide each other's rounding.
     """
     rng = np.random.default_rng(0)
     scale = np.where(x == 0, 1.0, nearest_power_of_two(np.abs(x)))
-    sign, share = rng.choice([-1.0, 1.0], x.size), rng.integers(32, 65, x.size) / 64
-    if inward is not None:
-        sign = inward
-    step: Values = sign * np.maximum(
-        2.0**exponent * share * scale, 4 * nearest_power_of_two(spacing)
-    )
+    sign = rng.choice([-1.0, 1.0], x.size) if inward is None else inward
+    direction: Values = sign * scale * rng.integers(32, 65, x.size) / 64
+    return direction
+
+
+def _step(direction: Values, exponent: int, least: Values) -> Values:
+    """``2**exponent`` of the direction, and a few times the spacing of numbers at least."""
+    step: Values = np.copysign(np.maximum(np.abs(direction) * 2.0**exponent, least), direction)
     return step
 
 

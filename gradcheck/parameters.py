@@ -165,6 +165,9 @@ def flatten(params: Any) -> tuple[Layout, NDArray[Any]]:
         below = children(node)
         if below is not None:
             makers = [walk(child, (*path, key)) for key, child in below]
+            if isinstance(node, tuple):
+                kind = type(node)
+                return lambda x: tuple.__new__(kind, [make(x) for make in makers])
             return lambda x: rebuilt(node, [make(x) for make in makers])
         name = path_name(path)
         array = _leaf(name, node)
@@ -287,6 +290,8 @@ def _leaf_maker(node: Any, block: Block) -> Callable[[NDArray[Any]], Any]:
     real = _real_dtype(dtype)
 
     def array(x: NDArray[Any]) -> NDArray[Any]:
+        if x.ndim == 1 and x.dtype == dtype:
+            return x[part].reshape(shape)
         numbers = x[..., part]
         if x.dtype.kind != "c":
             numbers = numbers.astype(real, copy=False)

@@ -12,7 +12,11 @@ from gradcheck import Verdict, check_gradient
 
 def fails(network, gradients):
     report = check_gradient(
-        backprop.cost, gradients, network.parameters, args=network.arguments[1:]
+        backprop.cost,
+        gradients,
+        network.parameters,
+        args=network.arguments[1:],
+        vectorized=True,
     )
     return report.verdict == Verdict.FAIL
 
