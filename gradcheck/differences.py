@@ -439,7 +439,7 @@ class Ladder:
 
         A cost that stands still between stairs, such as ``log(1 - a)`` where ``a`` is all but
         1, has no slope on the scale of the derivative's step, and the right one beyond it.
-        Truncation cannot feign this: it differs sixteenfold between two steps.
+        Truncation hardly feigns this: it differs sixteenfold between two steps.
 
         Parameters
         ----------
@@ -450,8 +450,8 @@ class Ladder:
         ndarray of bool, shape (q, p)
         """
         steps, found = self.steps, self.differences
-        off = 0.1 * np.abs(claim - found.derivative)
-        fits = (steps.h > found.step) & (np.abs(steps.slope - claim) <= off)
+        off = np.minimum(0.1 * np.abs(claim - found.derivative), 0.02 * np.abs(claim))
+        fits = (steps.h > found.step) & (np.abs(steps.slope - claim) < off)
         return _twice_running(fits) & np.isnan(found.distance)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Noise", "measure", "measure_gradient", "nearest_power_of_two"]
+__all__ = ["Noise", "jumps_nearby", "measure", "measure_gradient", "nearest_power_of_two"]
 
 Values = NDArray[Any]
 
@@ -228,6 +228,54 @@ def _stair(values: Values) -> Values:
     moved = moves(values)
     by_turns = (moved >= 3) & (moved < len(values) - 1)
     return np.where(by_turns, smallest_move(values) / 2, 0.0)
+
+
+LONG = (-6, -5)
+"""Exponents of the spacings of the lines on which jumps are looked for; they reach half the
+size of the point to both sides."""
+
+
+@np.errstate(all="ignore")
+def jumps_nearby(f: Callable[[Values], Values], x: Values, sigma: Values) -> Values:
+    """Height of the small jumps that a function makes near `x`; 0 where none shows.
+
+    An inner solver that stops at a tolerance takes another number of steps from one point to
+    the next, and its result then jumps by about that tolerance. Between two jumps the function
+    is smooth, but its derivative is off by as much.
+
+    Parameters
+    ----------
+    f : callable
+        As for `measure`.
+    x : ndarray, shape (n,)
+    sigma : ndarray, shape (p,)
+        Noise of the function.
+
+    Returns
+    -------
+    ndarray, shape (p,)
+
+    Notes
+    -----
+    The k-th differences about a jump are its height times the binomial coefficients of
+    ``k - 1``: they grow from the sixth to the eighth by ``35 / 10``, where those of a smooth
+    function fall. They are few, where those of noise or of a fast ripple are all alike. And
+    the height does not depend on the spacing, as that of a kink does.
+    """
+    direction, heights = _direction(x, None), []
+    places = np.arange(-2 * POINTS, 2 * POINTS + 1)[:, None]
+    for exponent in LONG:
+        values = f(x + places * 2.0**exponent * direction).reshape(places.size, -1)
+        sixth, eighth = (np.abs(np.diff(values, n=k, axis=0)) for k in (6, 8))
+        jump = eighth.max(axis=0) / 35
+        seen = (eighth.max(axis=0) > 2.5 * sixth.max(axis=0)) & (jump > 100 * sigma)
+        seen &= np.median(eighth, axis=0) < 0.2 * eighth.max(axis=0)
+        # What is as large as the function itself is no small jump.
+        seen &= jump < 1e-4 * np.ptp(values, axis=0)
+        heights.append(np.where(seen, jump, 0.0))
+    finer, coarser = heights
+    kink = (finer > 0) & (coarser > 1.6 * finer) & (coarser < 2.4 * finer)
+    return np.where(kink, 0.0, np.maximum(finer, coarser))
 
 
 def _direction(x: Values, inward: Values | None) -> Values:

@@ -171,7 +171,7 @@ def flatten(params: Any) -> tuple[Layout, NDArray[Any]]:
             return lambda x: rebuilt(node, [make(x) for make in makers])
         name = path_name(path)
         array = _leaf(name, node)
-        flat = array.ravel()
+        flat: NDArray[Any] = array.ravel()
         if array.dtype.kind == "c":
             flat = np.ascontiguousarray(flat).view(_real_dtype(array.dtype))
         start = blocks[-1].stop if blocks else 0

@@ -106,6 +106,7 @@ REASONS = {
     "outside": "the cost is undefined on both sides",
     "flat": "the cost does not move at all",
     "rough": "the cost is rough: steps of one size agree with the gradient, others do not",
+    "unsteady": "the cost makes jumps nearby, as an inner solver stopped early does",
     "skipped": "not refined, since the block has failed",
 }
 """What the reasons of inconclusive entries mean."""

@@ -124,6 +124,7 @@ def settled(
     return done
 
 
+@np.errstate(all="ignore")
 def decide(
     claim: Values,
     found: Differences,
