@@ -14,16 +14,17 @@ judged (`verdict`); what comes out is a `GradientReport` (`report`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, get_args
 
 import numpy as np
 
 from gradcheck import noise, structure
+from gradcheck.bounds import bounds_of
 from gradcheck.comparison import Comparison, Method, Rules, compare
 from gradcheck.differences import Point
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.functions import Bounds, Cost, Function, as_scalar, split_pair
+from gradcheck.functions import Cost, Function, as_scalar, split_pair
 from gradcheck.noise import Values
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.report import (
@@ -119,7 +120,7 @@ def check_gradient(
             "say jac=True"
         )
     f = Cost("cost", cost, layout, args)
-    f.bounds = _bounds(layout, x, bounds)
+    f.bounds = bounds_of(layout, x, bounds)
     f.vectorized = bool(vectorized)
     g = Function("grad", grad if callable(grad) else lambda *_: grad, layout, args)
 
@@ -214,57 +215,6 @@ def _selected(layout: Layout, wrt: str | Sequence[str] | None) -> tuple[str, ...
     if not names or any(name not in known for name in names):
         raise InvalidInput(f"`wrt` is {wrt!r}, expected some of the blocks {', '.join(known)}")
     return names
-
-
-def _bounds(layout: Layout, x: Values, bounds: Any) -> Bounds:
-    """The box that `bounds` describes, in the space of the flat vector."""
-    if bounds is None:
-        return Bounds()
-    names = [block.name for block in layout.blocks]
-    if not isinstance(bounds, Mapping):
-        if len(names) != 1:
-            raise InvalidInput(
-                f"`bounds`: expected a mapping of the blocks {', '.join(names)} to pairs"
-            )
-        bounds = {names[0]: bounds}
-    lower, upper = np.full(x.shape, -np.inf), np.full(x.shape, np.inf)
-    for name, pair in bounds.items():
-        if name not in names:
-            raise InvalidInput(f"`bounds`: there is no block {name!r}, only {', '.join(names)}")
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise InvalidInput(
-                f"`bounds` of `{name}`: expected a pair (lower, upper), got {pair!r}"
-            )
-        block = layout.blocks[names.index(name)]
-        if block.is_complex:
-            raise InvalidInput(f"`bounds` of `{name}`: complex numbers have no order")
-        for side, limit in zip((lower, upper), pair, strict=True):
-            if limit is not None:
-                side[block.slice] = _limit(block, limit)
-    outside = np.flatnonzero(~((x >= lower) & (x <= upper)))
-    if outside.size:
-        i = int(outside[0])
-        block = next(b for b in layout.blocks if b.start <= i < b.stop)
-        raise InvalidInput(
-            f"`bounds`: the point lies outside, `{block.entry(i - block.start)}` is {x[i]:.12g} "
-            f"and its bounds are {lower[i]:.12g} and {upper[i]:.12g}"
-        )
-    return Bounds(lower, upper)
-
-
-def _limit(block: Block, limit: Any) -> Values:
-    try:
-        array = np.asarray(limit, dtype=float)
-    except (TypeError, ValueError):
-        raise InvalidType(
-            f"`bounds` of `{block.name}`: expected a number or an array, got {limit!r}"
-        ) from None
-    if array.shape not in ((), block.shape) or np.isnan(array).any():
-        raise InvalidInput(
-            f"`bounds` of `{block.name}`: expected a number or numbers of shape {block.shape}, "
-            f"got shape {array.shape}{' with NaN' if np.isnan(array).any() else ''}"
-        )
-    return np.broadcast_to(array, block.shape).ravel()
 
 
 def _value_at(f: Cost, x: Values) -> tuple[float | None, list[Finding]]:

@@ -20,9 +20,9 @@ from gradcheck.differences import (
     Indices,
     Point,
     first_pass,
-    ladder,
     on_circle,
 )
+from gradcheck.ladder import ladder
 from gradcheck.noise import Values, jumps_nearby
 from gradcheck.verdict import SINGLE, Decision, OnKink, Verdict, decide, settled
 

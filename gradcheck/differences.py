@@ -1,38 +1,44 @@
-"""Numerical derivatives, each with an error bar that holds.
+"""Numerical derivatives from few evaluations, each with an error bar that holds.
 
 In comes a function at a point (`Point`), out come derivatives and bars (`Differences`):
-`first_pass` from two steps for every entry, four evaluations each; `ladder` from many steps,
-for the entries that the first pass leaves open. All arithmetic is on arrays whose axes are
+`first_pass` takes two steps for every entry, `on_circle` five points in the complex plane. For
+what they leave open there is the module `ladder`. All arithmetic is on arrays whose axes are
 steps, entries `q` of the point, and outputs `p` of the function (1 for a cost).
 
 The error of a centered difference with step `h` has two parts: truncation, which falls with
 `h`, and the noise of the function over `h`, which grows. Neither can be known from one step.
-The bar adds the noise, as measured, to the change from one step to the next finer one, and
-is then held against all finer steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gradcheck.noise import Noise, Values, nearest_power_of_two
 
 __all__ = [
+    "AMPLIFICATION",
+    "COARSEST",
+    "CONFIDENCE",
+    "FIRST",
+    "RATIO",
+    "SAFETY",
+    "Bools",
     "Differences",
-    "Ladder",
+    "Indices",
     "Nature",
     "Point",
+    "Steps",
     "extrapolated",
     "first_pass",
-    "ladder",
+    "marked",
     "on_circle",
+    "steepness",
 ]
 
 Bools = NDArray[np.bool_]
@@ -55,12 +61,9 @@ FIRST = (12, 14)
 """Exponents of the two steps of the first pass: ``2**-12`` and ``2**-14`` of the scale.
 Larger ones fail on costs that oscillate, smaller ones on noisy costs."""
 
-COARSEST, FINEST = 4, 36
-"""Exponents of the ladder's first and last step. Starting at ``2**-2`` gave false failures in
-4 of 31,287 entries, ending at ``2**-28`` in 34 of 62,283 (fast ripple, mixed scales)."""
-
-TINY = 12, 24
-"""An entry below ``2**-12`` may live on a scale of its own: steps go on to ``2**-24 |x|``."""
+COARSEST = 4
+"""Exponent of the largest step, ``2**-4`` of the scale. Starting at ``2**-2`` gave false failures
+in 4 of 31,287 entries."""
 
 MEMORY = 1 << 20
 """Numbers in the largest array of points made at once."""
@@ -288,11 +291,11 @@ def first_pass(point: Point, entries: Indices) -> tuple[Differences, Bools]:
         error=np.where(defined, error, np.inf),
         noise=noise,
         step=steps.h[0] + np.zeros(error.shape),
-        nature=_marked(np.full(error.shape, Nature.SMOOTH), ~defined, Nature.OUTSIDE),
+        nature=marked(np.full(error.shape, Nature.SMOOTH), ~defined, Nature.OUTSIDE),
         left=nothing,
         right=nothing,
         distance=nothing,
-        steepness=_steepness(steps),
+        steepness=steepness(steps),
     )
     return differences, suspect
 
@@ -357,15 +360,16 @@ def on_circle(point: Point, entries: Indices) -> Differences:
         error=np.where(defined, error, np.inf),
         noise=noise,
         step=r[:, None] + np.zeros(shape),
-        nature=_marked(np.full(shape, Nature.SMOOTH), ~defined, Nature.OUTSIDE),
+        nature=marked(np.full(shape, Nature.SMOOTH), ~defined, Nature.OUTSIDE),
         left=nothing,
         right=nothing,
         distance=nothing,
-        steepness=_steepness(ends),
+        steepness=steepness(ends),
     )
 
 
-def _steepness(steps: Steps) -> Values:
+def steepness(steps: Steps) -> Values:
+    """Largest one-sided slope over the coarser of the ladder's steps."""
     coarse = slice(0, (FIRST[1] - COARSEST) // 2 + 1)
     slopes = np.abs([steps.left[coarse], steps.right[coarse]])
     return np.where(np.isfinite(slopes), slopes, 0.0).max(axis=(0, 1))
@@ -391,297 +395,9 @@ def extrapolated(slope: Values, power: int = 2) -> Values:
 AMPLIFICATION = (RATIO**2 * RATIO + 1) / (RATIO**2 - 1)
 """Noise of an extrapolated centered difference, in units of that of its coarser step."""
 
-ONE_SIDED = (2.0, 2 * (RATIO * RATIO + 1) / (RATIO - 1))
-"""Likewise of a forward difference, plain and extrapolated once."""
 
-
-@dataclass(frozen=True)
-class Ladder:
-    """What many steps say about some entries.
-
-    Attributes
-    ----------
-    differences : Differences
-    steps : Steps
-    noise : Noise
-    """
-
-    differences: Differences
-    steps: Steps
-    noise: Noise
-
-    def finer_steps_support(self, claim: Values) -> Bools:
-        """Where steps finer than those of the derivative fit `claim` and not the derivative.
-
-        The cost is then rough on the scale of the derivative's step, for which the claimed
-        value cannot be blamed. The finer steps must contradict the derivative, for vague
-        ones agree with everything.
-
-        Parameters
-        ----------
-        claim : ndarray, shape (q, p)
-
-        Returns
-        -------
-        ndarray of bool, shape (q, p)
-        """
-        steps, found, noise = self.steps, self.differences, self.noise
-        slope, h = steps.slope[:-1], steps.h[:-1]
-        blur = CONFIDENCE * noise.fine / h + 1.25 * np.abs(np.diff(steps.slope, axis=0))
-        size = np.maximum(np.abs(claim), np.abs(found.derivative))
-        moved = (steps.rise[:-1] != 0) | ~noise.quantised | ((claim == 0) & ~noise.stairs)
-        fits = (h < found.step) & moved & (blur < 0.1 * size) & (np.abs(slope - claim) <= blur)
-        fits &= np.abs(slope - found.derivative) > 4 * blur + found.error / SAFETY
-        return _twice_running(fits)
-
-    def coarser_steps_support(self, claim: Values) -> Bools:
-        """Where steps coarser than those of the derivative fit `claim` and not the derivative.
-
-        A cost that stands still between stairs, such as ``log(1 - a)`` where ``a`` is all but
-        1, has no slope on the scale of the derivative's step, and the right one beyond it.
-        Truncation hardly feigns this: it differs sixteenfold between two steps.
-
-        Parameters
-        ----------
-        claim : ndarray, shape (q, p)
-
-        Returns
-        -------
-        ndarray of bool, shape (q, p)
-        """
-        steps, found = self.steps, self.differences
-        off = np.minimum(0.1 * np.abs(claim - found.derivative), 0.02 * np.abs(claim))
-        fits = (steps.h > found.step) & (np.abs(steps.slope - claim) < off)
-        return _twice_running(fits) & np.isnan(found.distance)
-
-
-def _twice_running(fits: Bools) -> Bools:
-    """Where two neighbouring steps are both true."""
-    return np.asarray((fits[1:] & fits[:-1]).any(axis=0))
-
-
-def ladder(point: Point, entries: Indices) -> Ladder:
-    """Derivatives from centered differences at many steps.
-
-    Parameters
-    ----------
-    point : Point
-    entries : ndarray of int, shape (q,)
-
-    Returns
-    -------
-    Ladder
-
-    Notes
-    -----
-    Each step, and each pair of neighbours after extrapolation, offers a derivative ``E`` with
-    a bar: the change to the next finer offer, plus noise over the step. That noise is the
-    measured one or, if larger, what the entry itself shows: all finer steps must obey
-    ``f(x + h) - f(x - h) = 2 h E`` up to noise. The offer with the smallest bar is taken.
-    (The smallest disagreement in a table of extrapolations alone, which is Ridders' estimate,
-    is below the true error at half of all points.)
-
-    Where forward and backward differences keep apart by the same amount over four
-    neighbouring steps, there is a kink within them. If the steps finer than it agree on a
-    derivative, that is taken, else both slopes are reported. Where one side of the point is
-    undefined or out of bounds, differences are one-sided.
-    """
-    steps = point.steps(entries, _step_sizes(point, entries))
-    sigma = _noise_of_entries(steps, point.noise)
-    offers = _Offers.join(
-        _offers(steps.slope, 1.0, steps, sigma, finer_steps=True),
-        _offers(extrapolated(steps.slope), AMPLIFICATION, steps, sigma, finer_steps=True),
-    )
-    found = offers.best()
-    found = _at_kinks(found, steps, offers, sigma)
-    found = _at_jumps(found, steps, sigma)
-    found = _at_edges(found, steps, sigma)
-    return Ladder(replace(_named(found, steps), steepness=_steepness(steps)), steps, point.noise)
-
-
-def _step_sizes(point: Point, entries: Indices) -> Values:
-    """Steps of the ladder, shape (r, q); NaN beyond the last one of an entry."""
-    size, scale = np.abs(point.x[entries]), point.scale[entries]
-    below, beyond = TINY
-    with np.errstate(divide="ignore"):
-        own = np.where((size > 0) & (size < 2.0**-below), beyond - np.log2(size), 0)
-    last = np.maximum(FINEST, np.minimum(own, 1000))
-    exponents = np.arange(COARSEST, last.max() + 1, np.log2(RATIO))[:, None]
-    h = scale * np.exp2(-exponents)
-    # Closer than this to the point, the rounding of the step makes it another step.
-    return np.where((exponents <= last) & (h >= 4 * point.spacing[entries]), h, np.nan)
-
-
-def _noise_of_entries(steps: Steps, noise: Noise) -> Values:
-    """Standard deviation for each entry: half a stair where the values move in stairs."""
-    moves = np.abs([steps.rise, steps.plus - steps.value, steps.minus - steps.value])
-    with np.errstate(invalid="ignore"):
-        smallest = np.min(np.where(moves > 0, moves, np.inf), axis=(0, 1))
-    stair = np.where(np.isfinite(smallest), smallest, noise.quantum)
-    stands_still = (steps.rise == 0).any(axis=0) & noise.quantised
-    return np.where(stands_still, np.maximum(noise.sigma, stair / 2), noise.sigma)
-
-
-@dataclass(frozen=True)
-class _Offers:
-    """Derivatives with their bars, shape (k, q, p); any of them may be taken."""
-
-    derivative: Values
-    error: Values
-    noise: Values
-    step: Values
-
-    @staticmethod
-    def join(*offers: _Offers) -> _Offers:
-        return _Offers(
-            *(
-                np.concatenate([getattr(o, name) for o in offers])
-                for name in ("derivative", "error", "noise", "step")
-            )
-        )
-
-    def best(self, finer_than: Values | float = np.inf) -> Differences:
-        """For each entry the offer of smallest bar, among those of steps that are finer."""
-        error = np.where(self.step < finer_than, self.error, np.inf)
-        k = np.argmin(error, axis=0)[None]
-        taken = {
-            name: np.take_along_axis(array, k, axis=0)[0] for name, array in vars(self).items()
-        }
-        taken["error"] = np.take_along_axis(error, k, axis=0)[0]
-        nothing = np.full(k.shape[1:], np.nan)
-        return Differences(
-            **taken,
-            nature=np.full(k.shape[1:], Nature.SMOOTH, dtype=object),
-            left=nothing,
-            right=nothing,
-            distance=nothing,
-            steepness=np.zeros(k.shape[1:]),
-        )
-
-
-def _offers(
-    slope: Values, amplification: float, steps: Steps, sigma: Values, *, finer_steps: bool
-) -> _Offers:
-    """One offer from each of the first axis of `slope`, with its bar."""
-    k = slope.shape[0]
-    used = steps.h.shape[0] - k + 1
-    h = steps.h[:k] + np.zeros(slope.shape)
-    change = np.full(slope.shape, np.inf)
-    change[:-1] = np.abs(np.diff(slope, axis=0))
-    loudness = CONFIDENCE * sigma + np.zeros(slope.shape)
-    if finer_steps:
-        residual = np.abs(steps.rise - slope[:, None] * steps.width)
-        finer = np.arange(steps.h.shape[0]) >= np.arange(k)[:, None] + used
-        heard = np.where(finer[..., None, None] & np.isfinite(residual), residual, 0).max(axis=1)
-        loudness = np.maximum(loudness, heard)
-    noise = SAFETY * amplification * loudness / h
-    if not finer_steps:
-        # Near an edge the slope may grow without end: all finer offers must bear this one out.
-        apart = np.abs(slope - slope[:, None]) - noise
-        finer = np.arange(k) > np.arange(k)[:, None]
-        heard = np.where(finer[..., None, None] & np.isfinite(apart), apart, 0).max(axis=1)
-        change = np.maximum(change, heard)
-    error = noise + SAFETY * change
-    return _Offers(slope, np.where(np.isfinite(error), error, np.inf), noise, h)
-
-
-def _at_kinks(found: Differences, steps: Steps, offers: _Offers, sigma: Values) -> Differences:
-    """Replace what was found across a kink by what the steps within it say, or by both slopes."""
-    kinked, last = _constant_run(steps.bend, 20 * CONFIDENCE * sigma / steps.h)
-    if not kinked.any():
-        return found
-    left, right, reach = (
-        np.take_along_axis(array + np.zeros(steps.plus.shape), last[None], axis=0)[0]
-        for array in (steps.left, steps.right, steps.h)
-    )
-    gap = np.abs(right - left)
-    within = offers.best(finer_than=np.where(kinked, reach, np.inf))
-    trusted = within.error < 0.01 * SAFETY * gap
-    usable = within.error < 0.05 * SAFETY * gap
-
-    def chosen(inside: Values, across: Values, otherwise: Values | float) -> Values:
-        return np.where(kinked, np.where(usable, inside, otherwise), across)
-
-    open_kink = kinked & ~trusted
-    return Differences(
-        derivative=chosen(within.derivative, found.derivative, (left + right) / 2),
-        error=chosen(within.error, found.error, np.inf),
-        noise=chosen(within.noise, found.noise, np.inf),
-        step=chosen(within.step, found.step, reach),
-        nature=_marked(found.nature, open_kink, Nature.KINK),
-        left=np.where(open_kink, left, np.nan),
-        right=np.where(open_kink, right, np.nan),
-        distance=np.where(kinked, reach, np.nan),
-        steepness=found.steepness,
-    )
-
-
-RUN = 4
-"""Neighbouring steps over which a kink, or a jump, must look the same."""
-
-
-def _constant_run(values: Values, threshold: Values) -> tuple[Bools, Indices]:
-    """Whether `values` keep size and sign over `RUN` steps, and the last step of the finest run."""
-    loud = np.where(np.abs(values) > threshold, values, np.nan)
-    runs = sliding_window_view(loud, RUN, axis=0)
-    low, high = np.abs(runs).min(axis=-1), np.abs(runs).max(axis=-1)
-    constant = (np.abs(runs.sum(axis=-1)) > 0.99 * np.abs(runs).sum(axis=-1)) & (high <= 1.5 * low)
-    last = values.shape[0] - 1 - np.argmax(constant[::-1], axis=0)
-    return constant.any(axis=0), last
-
-
-def _at_jumps(found: Differences, steps: Steps, sigma: Values) -> Differences:
-    """Mark the entries whose cost differs by as much however small the step is."""
-    jumps = np.zeros(found.error.shape, dtype=bool)
-    finest = np.sum(np.isfinite(steps.plus) | np.isfinite(steps.minus), axis=0) - 1
-    for side in (steps.plus, steps.minus):
-        constant, last = _constant_run(side - steps.value, 20 * CONFIDENCE * sigma + 0 * side)
-        jumps |= constant & (last >= finest)
-    return replace(found, nature=_marked(found.nature, jumps, Nature.JUMP))
-
-
-def _at_edges(found: Differences, steps: Steps, sigma: Values) -> Differences:
-    """Take one-sided differences where the function is defined on one side only."""
-    sides = {1: np.isfinite(steps.plus), -1: np.isfinite(steps.minus)}
-    few = (sides[1] & sides[-1]).sum(axis=0) < RUN
-    for side, defined in sides.items():
-        here = few & (defined.sum(axis=0) >= RUN)
-        if not here.any():
-            continue
-        slope = steps.right if side == 1 else steps.left
-        offers = _Offers.join(
-            _offers(slope, ONE_SIDED[0], steps, sigma, finer_steps=False),
-            _offers(extrapolated(slope, 1), ONE_SIDED[1], steps, sigma, finer_steps=False),
-        )
-        best = offers.best()
-        found = Differences(
-            **{
-                name: np.where(here, getattr(best, name), array)
-                for name, array in vars(found).items()
-            }
-        )
-        found = replace(found, nature=_marked(found.nature, here, Nature.EDGE))
-        few &= ~here
-    return replace(
-        found,
-        nature=_marked(found.nature, few, Nature.OUTSIDE),
-        derivative=np.where(few, np.nan, found.derivative),
-        error=np.where(few, np.inf, found.error),
-    )
-
-
-def _named(found: Differences, steps: Steps) -> Differences:
-    """Call flat what never moves, and noisy what noise keeps from being known to 1 %."""
-    still = (steps.plus == steps.value) | ~np.isfinite(steps.plus)
-    still &= (steps.minus == steps.value) | ~np.isfinite(steps.minus)
-    smooth = found.nature == Nature.SMOOTH
-    noisy = smooth & (found.noise > found.error / 2)
-    noisy &= found.error > 0.01 * np.abs(found.derivative)
-    nature = _marked(found.nature, noisy, Nature.NOISY)
-    return replace(found, nature=_marked(nature, smooth & still.all(axis=0), Nature.FLAT))
-
-
-def _marked(nature: NDArray[np.object_], where: Bools, name: Nature) -> NDArray[np.object_]:
-    marked = nature.astype(object)
-    marked[where] = name
-    return marked
+def marked(nature: NDArray[np.object_], where: Bools, name: Nature) -> NDArray[np.object_]:
+    """`nature` with some entries given another name."""
+    named = nature.astype(object)
+    named[where] = name
+    return named

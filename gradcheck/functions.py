@@ -12,42 +12,17 @@ from __future__ import annotations
 import numbers
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.exceptions import ComplexWarning
 from numpy.typing import NDArray
 
+from gradcheck.bounds import Bounds
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.parameters import Layout, children, rebuilt
 
-__all__ = ["Bounds", "Cost", "Function", "as_scalar", "split_pair"]
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """A box in the space of the flat vector; without limits unless they are given.
-
-    Attributes
-    ----------
-    lower, upper : ndarray, shape (n,), or None
-    """
-
-    lower: NDArray[Any] | None = None
-    upper: NDArray[Any] | None = None
-
-    def contain(self, x: NDArray[Any]) -> bool:
-        """Whether a point lies in the box; its faces belong to it."""
-        if self.lower is None or self.upper is None:
-            return True
-        return bool((x >= self.lower).all() and (x <= self.upper).all())
-
-    def inward(self, x: NDArray[Any]) -> NDArray[Any] | None:
-        """The sign of a step away from the nearer face, for each entry of `x`; None if free."""
-        if self.lower is None or self.upper is None:
-            return None
-        return np.where(x - self.lower < self.upper - x, 1.0, -1.0)
+__all__ = ["Cost", "Function", "as_scalar", "split_pair"]
 
 
 class Function:

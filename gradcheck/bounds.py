@@ -1,0 +1,109 @@
+"""Where a function may be called: a box in the space of the flat vector.
+
+>>> box = Bounds(np.array([0.0, 0.0]), np.array([1.0, np.inf]))
+>>> box.contain(np.array([0.0, 7.0])), box.contain(np.array([-1.0, 7.0]))
+(True, False)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.parameters import Block, Layout
+
+__all__ = ["Bounds", "bounds_of"]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A box in the space of the flat vector; without limits unless they are given.
+
+    Attributes
+    ----------
+    lower, upper : ndarray, shape (n,), or None
+    """
+
+    lower: NDArray[Any] | None = None
+    upper: NDArray[Any] | None = None
+
+    def contain(self, x: NDArray[Any]) -> bool:
+        """Whether a point lies in the box; its faces belong to it."""
+        if self.lower is None or self.upper is None:
+            return True
+        return bool((x >= self.lower).all() and (x <= self.upper).all())
+
+    def inward(self, x: NDArray[Any]) -> NDArray[Any] | None:
+        """The sign of a step away from the nearer face, for each entry of `x`; None if free."""
+        if self.lower is None or self.upper is None:
+            return None
+        return np.where(x - self.lower < self.upper - x, 1.0, -1.0)
+
+
+def bounds_of(layout: Layout, x: NDArray[Any], bounds: Any) -> Bounds:
+    """The box that a user's bounds describe.
+
+    Parameters
+    ----------
+    layout : Layout
+    x : ndarray, shape (n,)
+        The point, which must lie inside.
+    bounds : None, pair, or mapping of block names to pairs
+
+    Raises
+    ------
+    InvalidInput
+        If they describe none, or one without the point.
+    """
+    if bounds is None:
+        return Bounds()
+    names = [block.name for block in layout.blocks]
+    if not isinstance(bounds, Mapping):
+        if len(names) != 1:
+            raise InvalidInput(
+                f"`bounds`: expected a mapping of the blocks {', '.join(names)} to pairs"
+            )
+        bounds = {names[0]: bounds}
+    lower, upper = np.full(x.shape, -np.inf), np.full(x.shape, np.inf)
+    for name, pair in bounds.items():
+        if name not in names:
+            raise InvalidInput(f"`bounds`: there is no block {name!r}, only {', '.join(names)}")
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise InvalidInput(
+                f"`bounds` of `{name}`: expected a pair (lower, upper), got {pair!r}"
+            )
+        block = layout.blocks[names.index(name)]
+        if block.is_complex:
+            raise InvalidInput(f"`bounds` of `{name}`: complex numbers have no order")
+        for side, limit in zip((lower, upper), pair, strict=True):
+            if limit is not None:
+                side[block.slice] = _limit(block, limit)
+    outside = np.flatnonzero(~((x >= lower) & (x <= upper)))
+    if outside.size:
+        i = int(outside[0])
+        block = next(b for b in layout.blocks if b.start <= i < b.stop)
+        raise InvalidInput(
+            f"`bounds`: the point lies outside, `{block.entry(i - block.start)}` is {x[i]:.12g} "
+            f"and its bounds are {lower[i]:.12g} and {upper[i]:.12g}"
+        )
+    return Bounds(lower, upper)
+
+
+def _limit(block: Block, limit: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(limit, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidType(
+            f"`bounds` of `{block.name}`: expected a number or an array, got {limit!r}"
+        ) from None
+    if array.shape not in ((), block.shape) or np.isnan(array).any():
+        raise InvalidInput(
+            f"`bounds` of `{block.name}`: expected a number or numbers of shape {block.shape}, "
+            f"got shape {array.shape}{' with NaN' if np.isnan(array).any() else ''}"
+        )
+    return np.broadcast_to(array, block.shape).ravel()
