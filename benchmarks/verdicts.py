@@ -1,6 +1,6 @@
 """How often the verdicts are right, on costs with known gradients: makes docs/verdicts-measured.md.
 
-    python benchmarks/verdicts.py --draws 170 --wrong 20 > docs/verdicts-measured.md
+    python benchmarks/verdicts.py --draws 170 --wrong 12 > docs/verdicts-measured.md
 
 Each draw of a family is checked with its true gradient, then with one corrupted in each of the
 ways of `families.corruptions`. The table counts entries for the former and checks for the latter.
@@ -23,7 +23,7 @@ from gradcheck import GradientReport, Verdict, check_gradient
 
 HEAD = """# Verdicts, measured
 
-Made by `python benchmarks/verdicts.py --draws 170 --wrong 20`: costs with known gradients, drawn at
+Made by `python benchmarks/verdicts.py {arguments}`: costs with known gradients, drawn at
 random from the families of `benchmarks/families.py`, which say what is hard about each.
 
 The three solvers in the table are costs that contain an iteration which stops early. What they
@@ -146,7 +146,7 @@ def main() -> None:
         for name, futures in jobs.items():
             tallies[name] = merge([future.result() for future in futures])
             print(f"{name} {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    print(HEAD)
+    print(HEAD.format(arguments=" ".join(sys.argv[1:])))
     print(table(tallies))
     if options.failures:
         for name, tally in tallies.items():

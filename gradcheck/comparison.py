@@ -33,11 +33,6 @@ BATCH = 64
 
 Method = Literal["auto", "centered", "complex"]
 
-SLIGHT = 0.5
-"""A difference below this share of its block may be the claim's own rounding, which is then
-measured before it is held against the claim."""
-
-
 TINY_SHARE, JUMPS = 1e-3, 50.0
 """A difference below this share of its block, and below so many jumps of the cost for each unit
 of the entry, may be due to what makes it jump. Of inner solvers stopped early, the differences
@@ -101,7 +96,7 @@ def compare(
         Rounding unit of the claim.
     own_noise : callable
         Standard deviation of the noise in the claim itself, shape (q, p), if it can be had.
-        Asked for only where a small difference would be held against the claim.
+        Asked for only before something is held against the claim.
     rules : Rules
 
     Returns
@@ -161,8 +156,7 @@ def compare(
         skipped[late[hopeless]] = unsettled[late[hopeless]]
 
     made = decision()
-    slight = np.abs(claim - found.derivative) <= SLIGHT * block
-    if (slight & (made.verdict == Verdict.FAIL)).any():
+    if (made.verdict == Verdict.FAIL).any():
         scatter = own_noise()
         if scatter is not None:
             rounding = rounding + CONFIDENCE * SAFETY * scatter

@@ -25,11 +25,10 @@ def at_kinks(network):
 
 
 def assert_right(block):
-    """Fail unless the block passes, or it is 0 where the cost does not move at all."""
+    """Fail unless the block passes, or saturation leaves nothing of it but rounding."""
     if block.verdict == Verdict.INCONCLUSIVE:
-        event("a block without effect")
-        assert not block.analytic.any()
-        assert set(block.reasons) <= {"flat", "noise", "kink"}
+        event("a block that is all but 0")
+        assert abs(block.analytic).max() < 1e-9
     else:
         assert block.verdict == Verdict.PASS, block.worst()
 
