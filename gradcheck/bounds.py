@@ -20,6 +20,10 @@ from gradcheck.parameters import Block, Layout
 __all__ = ["Bounds", "bounds_of"]
 
 
+ROOM = 2.0**-16
+"""Share of the size of an entry that it must be free to move by, or it is as good as fixed."""
+
+
 @dataclass(frozen=True)
 class Bounds:
     """A box in the space of the flat vector; without limits unless they are given.
@@ -39,10 +43,15 @@ class Bounds:
         return bool((x >= self.lower).all() and (x <= self.upper).all())
 
     def inward(self, x: NDArray[Any]) -> NDArray[Any] | None:
-        """The sign of a step away from the nearer face, for each entry of `x`; None if free."""
+        """The sign of a step away from the nearer face, for each entry of `x`.
+
+        0 for an entry that has no room to step at all; None if there are no bounds.
+        """
         if self.lower is None or self.upper is None:
             return None
-        return np.where(x - self.lower < self.upper - x, 1.0, -1.0)
+        below, above = x - self.lower, self.upper - x
+        room = np.maximum(below, above) > ROOM * np.maximum(1.0, np.abs(x))
+        return np.where(room, np.where(below < above, 1.0, -1.0), 0.0)
 
 
 def bounds_of(layout: Layout, x: NDArray[Any], bounds: Any) -> Bounds:

@@ -143,7 +143,7 @@ def check_gradient(
         )
         findings += _unchanged(f, x, value, findings)
         findings += _conjugated(claim, comparison)
-        if f.trouble and (comparison.decision.verdict != Verdict.PASS).any():
+        if f.trouble:
             findings.append(structure.of_trouble(f.trouble))
     return _report(layout, names, claim, comparison, findings, f, g, approximate)
 

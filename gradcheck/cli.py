@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -143,6 +144,9 @@ def _verify(options: argparse.Namespace, screen: Screen) -> int:
     if options.json is not None and not options.json.absolute().parent.is_dir():
         print(f"gradcheck: --json: there is no folder {options.json.parent}", file=sys.stderr)
         return 2
+    if options.json is not None and options.json.is_dir():
+        print(f"gradcheck: --json: {options.json} is a folder", file=sys.stderr)
+        return 2
     stages: list[Stage] = []
     descent = None
     missing = ""
@@ -158,6 +162,8 @@ def _verify(options: argparse.Namespace, screen: Screen) -> int:
     except (InvalidInput, ValueError, TypeError, ArithmeticError) as error:
         screen.clear()
         print(f"gradcheck: `backprop` cannot be checked: {error}", file=sys.stderr)
+        for place in _places(error.__cause__ or error):
+            print(f"  at {place}", file=sys.stderr)
         return 1
 
     verdict = _worst(stages)
@@ -178,6 +184,14 @@ def _verify(options: argparse.Namespace, screen: Screen) -> int:
             print(f"gradcheck: --json: {error}", file=sys.stderr)
             return 2
     return EXIT[verdict]
+
+
+def _places(error: BaseException) -> list[str]:
+    """Where in `backprop` an exception came from: the last line of it that was run."""
+    home = Path(backprop.__file__).parent
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if Path(frame.filename).parent == home]
+    return [f"{Path(f.filename).name}, line {f.lineno}: {f.line}" for f in inside[-1:]]
 
 
 def _on_data(
@@ -220,7 +234,7 @@ def _table(stages: list[Stage]) -> str:
             (
                 formula,
                 str(sum(block.entries for block in blocks)),
-                str(sum(block.entries - block.count(Verdict.PASS) for block in blocks)),
+                str(sum(b.count(Verdict.INCONCLUSIVE) + b.count(Verdict.KINK) for b in blocks)),
                 _relative(blocks),
                 str(_of_blocks(blocks)),
             )
@@ -268,6 +282,11 @@ def _data(
     return {
         "schema": SCHEMA,
         "verdict": str(verdict),
+        "wrong": [
+            name
+            for name in backprop.EQUATIONS
+            if stages and _of_blocks([b for s in stages for b in s.blocks[name]]) == Verdict.FAIL
+        ],
         "accuracy": stages[-1].accuracy if descent is not None else None,
         "iterations": None if descent is None else descent.iterations,
         "converged": None if descent is None else descent.converged,

@@ -136,9 +136,10 @@ def measure(
         fine_line = line(FINE, -1)
     fine = scatter(fine_line)
 
-    right, left = sides(COARSE[0])
+    right, left = near = sides(COARSE[0])
+    stepped = _in_stairs(right, at_x) | _in_stairs(left, at_x)
     quantum = np.minimum(smallest_move(right), smallest_move(left))
-    widened = np.zeros(at_x.shape, dtype=bool)
+    widened = flat = np.zeros(at_x.shape, dtype=bool)
     if np.isfinite(right).all() and np.isfinite(left).all():
         for exponent in COARSE[1:]:
             still = np.maximum(moves(right), moves(left)) < MOVES
@@ -149,7 +150,13 @@ def measure(
                 break
             right, left = (np.where(still, w, v) for w, v in zip(wider, (right, left), strict=True))
             quantum = np.minimum.reduce([quantum, smallest_move(right), smallest_move(left)])
+            stepped |= _in_stairs(right, at_x) | _in_stairs(left, at_x)
             widened |= still
+        # What stands still near the point and moves beyond, in no stairs, is flat up to a kink.
+        still = np.minimum(moves(near[0]), moves(near[1])) == 0
+        flat = (widened | still) & ~stepped
+        right, left = (np.where(flat, n, v) for n, v in zip(near, (right, left), strict=True))
+        quantum, widened = np.where(flat, np.inf, quantum), widened & ~flat
     else:
         for exponent in EDGE[1:]:
             right, left = sides(exponent)
@@ -167,12 +174,12 @@ def measure(
     sigma = np.maximum.reduce(
         [np.nan_to_num(fine), coarse, stair, unit, np.where(nothing, eps / 4, 0)]
     )
-    louder = sigma > 16 * np.maximum(np.nan_to_num(fine), unit)
+    louder = np.maximum(coarse, stair) > 16 * np.maximum(np.nan_to_num(fine), unit)
     stairs = (quantum < np.inf) & (widened | louder)
     return Noise(
         sigma=sigma,
         fine=np.maximum(np.nan_to_num(fine), unit),
-        quantised=widened | louder | (moves(fine_line) < MOVES),
+        quantised=widened | louder | ((moves(fine_line) < MOVES) & ~flat),
         stairs=stairs,
         quantum=np.where(np.isfinite(quantum), quantum, 0.0),
     )
@@ -293,7 +300,8 @@ def _direction(x: Values, inward: Values | None) -> Values:
 
 def _step(direction: Values, exponent: int, least: Values) -> Values:
     """``2**exponent`` of the direction, and a few times the spacing of numbers at least."""
-    step: Values = np.copysign(np.maximum(np.abs(direction) * 2.0**exponent, least), direction)
+    size = np.where(direction == 0, 0.0, np.maximum(np.abs(direction) * 2.0**exponent, least))
+    step: Values = np.copysign(size, direction)
     return step
 
 
@@ -313,6 +321,15 @@ def scatter(values: Values) -> Values:
 def moves(values: Values) -> NDArray[np.intp]:
     """How many neighbouring values differ, along the first axis."""
     return np.count_nonzero(np.diff(values, axis=0), axis=0)
+
+
+def _in_stairs(values: Values, at_x: Values) -> NDArray[np.bool_]:
+    """Whether values that move away from `at_x` stand still again, or move by whole stairs."""
+    moved = np.diff(values, axis=0) != 0
+    again = (np.logical_or.accumulate(moved, axis=0) & ~moved).any(axis=0)
+    stairs = (values - at_x) / smallest_move(values)
+    whole = (np.abs(stairs - np.round(stairs)) < 1e-6).all(axis=0) & (moved.sum(axis=0) >= 3)
+    return again | whole
 
 
 def smallest_move(values: Values) -> Values:

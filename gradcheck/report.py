@@ -11,6 +11,7 @@ is worked out for reading. Everything that a user sees comes from here.
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradcheck.comparison import Comparison
+from gradcheck.differences import Nature
 from gradcheck.parameters import Block
 from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict, worst_of
@@ -103,7 +105,7 @@ REASONS = {
     "kink": "kink",
     "jump": "the cost jumps here",
     "edge": "known from one side only",
-    "outside": "the cost is undefined on both sides",
+    "outside": "there is no room for a step, or no cost, on both sides",
     "flat": "the cost does not move at all",
     "rough": "the cost is rough: steps of one size agree with the gradient, others do not",
     "unsteady": "the cost makes jumps nearby, as an inner solver stopped early does",
@@ -215,7 +217,8 @@ class BlockReport:
     @property
     def resolution(self) -> float:
         """Coarsest resolution of the entries that passed; NaN if none did."""
-        passed = self.resolutions[self.verdicts == Verdict.PASS]
+        resolved = (self.verdicts == Verdict.PASS) & (self.natures != Nature.KINK)
+        passed = self.resolutions[resolved]
         return float(passed.max()) if passed.size else float("nan")
 
     def entry(self, i: int) -> Entry:
@@ -388,9 +391,10 @@ class GradientReport:
             lines += str(finding).splitlines()
         if len(warnings) > 2:
             lines.append(f"and {len(warnings) - 2} more warnings, in `report.findings`")
+        lines = [part for line in lines for part in _wrapped(line)]
         if len(lines) > LINES:
             lines = [*lines[: LINES - 1], "and more, in `report.blocks` and `report.findings`"]
-        return "\n".join(_cut(line) for line in lines)
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, for `json`: see docs/report.md for each field."""
@@ -431,12 +435,12 @@ class GradientReport:
             f"{_count(self.evaluations, 'evaluation')} of the cost"
         ]
         unclear = [
-            f"{b.entries - b.count(Verdict.PASS)} in {b.name}"
+            f"{b.block.entry(int(i))} ({b.reasons[i]})"
             for b in self.blocks.values()
-            if b.count(Verdict.PASS) < b.entries
+            for i in np.flatnonzero(b.verdicts != Verdict.PASS)
         ]
         if unclear:
-            lines.append(f"inconclusive entries: {some(unclear, quote='')}")
+            lines.append(f"{len(unclear)} inconclusive: {some(unclear, quote='')}")
         return lines
 
     def _table(self) -> list[str]:
@@ -492,8 +496,11 @@ def _count(n: int, noun: str, one: str = "", many: str = "s") -> str:
     return f"{n} {noun}{one if n == 1 else many}"
 
 
-def _cut(line: str) -> str:
-    return line if len(line) <= COLUMNS else f"{line[: COLUMNS - 3]}..."
+def _wrapped(line: str) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(
+        line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
+    )
 
 
 class GradientError(AssertionError):

@@ -619,3 +619,16 @@ def test_floating_point_errors_that_raise_elsewhere_do_not_disturb():
         assert check_gradient(cost, double, X).verdict == Verdict.FAIL
         assert check_gradient(kinked, 0.5, 0.0).verdict == Verdict.INCONCLUSIVE
         assert check_gradient(np.log, 1e9, 1e-9).verdict == Verdict.PASS
+
+
+def test_a_cost_that_raises_nearby_is_said_to():
+    def fragile(x):
+        if x[0] > 1.0001:
+            raise ValueError("too far")
+        return np.sum(x**2)
+
+    report = check_gradient(fragile, lambda x: 2 * x, np.array([1.0, 0.5]))
+
+    assert report.verdict == Verdict.PASS
+    assert [finding.code for finding in report.findings] == ["raises-nearby"]
+    assert "ValueError: too far" in report.findings[0].message

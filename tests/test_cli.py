@@ -136,7 +136,16 @@ def test_json_holds_everything(tmp_path, capsys):
     assert main(["--json", str(path)]) == 0
 
     data = json.loads(path.read_text(), parse_constant=pytest.fail)
-    assert list(data) == ["schema", "verdict", "accuracy", "iterations", "converged", "stages"]
+    assert list(data) == [
+        "schema",
+        "verdict",
+        "wrong",
+        "accuracy",
+        "iterations",
+        "converged",
+        "stages",
+    ]
+    assert data["wrong"] == []
     assert (data["schema"], data["verdict"], data["accuracy"]) == (1, "PASS", 1.0)
     assert data["converged"] is True
     assert f"after {data['iterations']} iterations" in capsys.readouterr().out

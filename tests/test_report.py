@@ -107,7 +107,7 @@ def test_passing_report_counts_only_the_entries_that_agree():
 
     assert report.verdict == Verdict.PASS
     assert str(report).startswith("PASS: 2 ")
-    assert str(report).endswith("inconclusive entries: 1 in x")
+    assert str(report).endswith("1 inconclusive: x[0] (kink)")
 
 
 @pytest.mark.parametrize(

@@ -363,7 +363,10 @@ def test_every_documented_code_has_its_case():
     page = (Path(__file__).parent.parent / "docs" / "report.md").read_text()
     documented = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| (?:error|warning|both) \|$", page, re.M)
 
-    assert set(documented) == {re.search(r"\[(.*?)\]", case.text)[1] for case in cases().values()}
+    # These come from numbers, and have their tests where the numbers are.
+    elsewhere = {"conjugated", "gradient-wrong", "not-adjoint", "not-symmetric", "raises-nearby"}
+    here = {re.search(r"\[(.*?)\]", case.text)[1] for case in cases().values()}
+    assert set(documented) == here | elsewhere
 
 
 @pytest.mark.parametrize("name", ["rank-1", "missing-block", "none for a block", "not-finite"])
