@@ -286,7 +286,7 @@ class BlockReport:
                 return f"{text}, by the factor {middle:.9g}"
         off = np.abs(analytic - numerical).max()
         largest = np.abs(self.numerical[np.isfinite(self.numerical)]).max()
-        share = f" ({off / largest:.2g} of the largest entry)" if largest > 0 else ""
+        share = f" ({off / largest:.2g} of the largest)" if largest > 0 else ""
         return f"{text}, by up to {off:.3g}{share}"
 
     def to_dict(self) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def test_passing_report_counts_only_the_entries_that_agree():
         (lambda x: x * (1 + 1e-5), "wrong in 3 of 3 entries, by the factor 1.00001"),
         (
             lambda x: x * np.array([1, 2, 3]),
-            "wrong in 2 of 3 entries, by up to 8 (2 of the largest entry)",
+            "wrong in 2 of 3 entries, by up to 8 (2 of the largest)",
         ),
         (lambda x: x + np.array([0, 0, 4]), "wrong in 1 of 3 entries: 0 where it should not be"),
     ],
