@@ -92,6 +92,8 @@ def bounds_of(layout: Layout, x: NDArray[Any], bounds: Any) -> Bounds:
         for side, limit in zip((lower, upper), pair, strict=True):
             if limit is not None:
                 side[block.slice] = _limit(block, limit)
+    if (lower > upper).any():
+        raise InvalidInput("`bounds`: a lower bound lies above its upper bound")
     outside = np.flatnonzero(~((x >= lower) & (x <= upper)))
     if outside.size:
         i = int(outside[0])

@@ -50,13 +50,14 @@ def test_a_wrong_gradient_at_a_bound_fails():
     ("bounds", "words"),
     [
         ((0.5, 2), r"the point lies outside, `x\[0\]` is 0"),
+        ((2, 0), "a lower bound lies above"),
         ((0, np.ones(2)), r"shape \(3,\), got shape \(2,\)"),
         ((0, np.nan), "NaN"),
         ((0, "high"), "number or an array, got 'high'"),
         (3, "pair"),
         ({"y": (0, 1)}, "no block 'y', only x"),
     ],
-    ids=["outside", "shape", "NaN", "text", "number", "name"],
+    ids=["outside", "crossed", "shape", "NaN", "text", "number", "name"],
 )
 def test_bounds_that_describe_no_box_are_refused(bounds, words):
     with pytest.raises(InvalidInput, match=words):
