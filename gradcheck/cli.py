@@ -220,8 +220,9 @@ def _on_data(
     return descent, ""
 
 
-def _worst(stages: list[Stage]) -> Verdict:
-    found = {stage.verdict for stage in stages}
+def _worst(parts: Sequence[Stage | BlockReport]) -> Verdict:
+    """FAIL if one fails, INCONCLUSIVE if one is, else PASS."""
+    found = {part.verdict for part in parts}
     return next((v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE) if v in found), Verdict.PASS)
 
 
@@ -236,7 +237,7 @@ def _table(stages: list[Stage]) -> str:
                 str(sum(block.entries for block in blocks)),
                 str(sum(b.count(Verdict.INCONCLUSIVE) + b.count(Verdict.KINK) for b in blocks)),
                 _relative(blocks),
-                str(_of_blocks(blocks)),
+                str(_worst(blocks)),
             )
         )
     wide = [max(len(row[k]) for row in rows) for k in range(5)]
@@ -251,11 +252,6 @@ def _relative(blocks: list[BlockReport]) -> str:
     return f"{max(known):.1e}" if known else "-"
 
 
-def _of_blocks(blocks: list[BlockReport]) -> Verdict:
-    found = {block.verdict for block in blocks}
-    return next((v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE) if v in found), Verdict.PASS)
-
-
 def _closing(
     verdict: Verdict, stages: list[Stage], descent: backprop.Descent | None, missing: str
 ) -> str:
@@ -265,7 +261,7 @@ def _closing(
             name
             for stage in stages
             for name, blocks in stage.blocks.items()
-            if _of_blocks(blocks) == Verdict.FAIL
+            if _worst(blocks) == Verdict.FAIL
         }
         text = "FAIL: wrong in " + ", ".join(n for n in backprop.EQUATIONS if n in wrong)
     if descent is not None:
@@ -285,7 +281,7 @@ def _data(
         "wrong": [
             name
             for name in backprop.EQUATIONS
-            if stages and _of_blocks([b for s in stages for b in s.blocks[name]]) == Verdict.FAIL
+            if stages and _worst([b for s in stages for b in s.blocks[name]]) == Verdict.FAIL
         ],
         "accuracy": stages[-1].accuracy if descent is not None else None,
         "iterations": None if descent is None else descent.iterations,

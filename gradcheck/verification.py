@@ -16,7 +16,6 @@ import numpy as np
 import backprop
 from gradcheck.check import check_gradient
 from gradcheck.report import BlockReport, GradientReport
-from gradcheck.structure import Finding
 from gradcheck.verdict import Verdict
 
 __all__ = ["ITERATIONS", "Stage", "breast_cancer", "drawn", "trained", "verify"]
@@ -61,11 +60,6 @@ class Stage:
         """FAIL if one report fails, INCONCLUSIVE if one is, else PASS."""
         found = {report.verdict for report in self.reports}
         return next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in found)
-
-    @property
-    def findings(self) -> list[Finding]:
-        """Findings of all reports."""
-        return [finding for report in self.reports for finding in report.findings]
 
 
 def verify(
