@@ -3,9 +3,9 @@
 >>> report = check_gradient(lambda x: np.sum(x**2), lambda x: 2 * x, np.array([1.0, -3.0]))
 >>> report.verdict
 <Verdict.PASS: 'PASS'>
->>> report = check_gradient(lambda x: np.sum(x**2), lambda x: x, np.array([1.0, -3.0]))
->>> print(report.blocks["x"].size_of_mistake())
-wrong in 2 of 2 entries: 2 times too small
+>>> report = check_gradient(lambda x: np.sum(x**3), lambda x: x**2, np.array([1.0, -3.0]))
+>>> print(report.diagnoses[0])
+`gradient of x` is 3 times too small
 
 Parameters become a flat vector (`parameters`), the callables are guarded (`functions`),
 structure is compared (`structure`), derivatives are measured (`noise`, `differences`) and
@@ -14,7 +14,10 @@ judged (`verdict`); what comes out is a `GradientReport` (`report`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -23,23 +26,26 @@ from gradcheck import noise, structure
 from gradcheck.bounds import bounds_of
 from gradcheck.comparison import Comparison, Method, Rules, compare
 from gradcheck.differences import Point
+from gradcheck.equations import Intermediates, judged, named
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.functions import Cost, Function, as_scalar, split_pair
+from gradcheck.evidence import explain
+from gradcheck.functions import Cost, Function, as_scalar, copy_arrays, split_pair
+from gradcheck.names import Names
 from gradcheck.noise import Values
 from gradcheck.parameters import Block, Layout, flatten
-from gradcheck.report import (
-    BlockReport,
-    GradientError,
-    GradientInconclusive,
-    GradientReport,
-    overall,
-)
+from gradcheck.report import BlockReport, GradientReport, overall, raised
 from gradcheck.structure import Claim, Finding
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
+from gradcheck.watch import watched
 
-__all__ = ["assert_gradient", "check_gradient", "check_options"]
+__all__ = ["assert_gradient", "check_dimensions", "check_gradient", "check_options", "checked"]
+
+ELSEWHERE = 8
+"""Exponent of the step to the other point at which a gradient is asked for: it must change by
+more than the rounding of any dtype, and stay where the cost is defined."""
 
 
+@watched
 def check_gradient(
     cost: Callable[..., Any],
     grad: Any,
@@ -54,6 +60,8 @@ def check_gradient(
     method: Method = "auto",
     bounds: Any = None,
     vectorized: bool = False,
+    dimensions: Mapping[str, int] | None = None,
+    intermediates: Intermediates | str | Sequence[str] | None = None,
 ) -> GradientReport:
     """Compare a gradient with numerical derivatives of its cost, entry by entry.
 
@@ -92,6 +100,12 @@ def check_gradient(
     vectorized : bool
         Whether `cost` takes many points at once, as a first axis of every parameter, and
         returns as many values. It is then called far less often.
+    dimensions : mapping of str to int, optional
+        Names of sizes, such as ``{"m": 12, "n1": 4}``, by which a diagnosis calls a factor.
+        Without them it looks at the shapes of the parameters and of the data.
+    intermediates : Intermediates, or names of probes, optional
+        Values that `cost` has named by `probe`, and whose gradients `grad` returns beside those
+        of the parameters. Each is checked, and a failure names the equation to blame.
 
     Returns
     -------
@@ -105,7 +119,73 @@ def check_gradient(
         undefined or raises there. Also for options that make no sense.
     """
     check_options(resolution, approximate, on_kink, method)
-    approximate = float(approximate)
+    rules = Rules(resolution, float(approximate), on_kink, method)
+    sizes = check_dimensions(dimensions)
+
+    def known() -> Names:
+        shapes = [(block.name, block.shape) for block in flatten(params)[0].blocks]
+        return Names.of(cost, params=shapes, args=args, dimensions=sizes)
+
+    whole = partial(
+        checked,
+        args=args,
+        jac=jac,
+        wrt=wrt,
+        bounds=bounds,
+        vectorized=vectorized,
+        rules=rules,
+        known=known,
+    )
+    if intermediates is None:
+        return whole(cost, grad, params)
+    spec = named(intermediates)
+    report = whole(cost, grad, params, more=True)
+    layout, x = flatten(params)
+    if jac:
+        cost, grad = split_pair(cost)
+    result = grad(layout.build(x), *copy_arrays(args)) if callable(grad) else grad
+    # A unit that is exactly 0 sits on a kink of relu: a gradient between its slopes is right.
+    lenient = replace(rules, on_kink="accept") if on_kink == "inconclusive" else rules
+    piece = partial(checked, rules=lenient, known=known)
+    return judged(report, cost, result, layout, x, args, spec, piece, known)
+
+
+def checked(
+    cost: Callable[..., Any],
+    grad: Any,
+    params: Any,
+    *,
+    rules: Rules,
+    known: Callable[[], Names],
+    args: tuple[Any, ...] = (),
+    jac: bool = False,
+    wrt: str | Sequence[str] | None = None,
+    bounds: Any = None,
+    vectorized: bool = False,
+    more: bool = False,
+    inner: bool = False,
+    called: tuple[str, str] = ("cost", "grad"),
+) -> GradientReport:
+    """Check one gradient.
+
+    Parameters
+    ----------
+    cost, grad, params, args, jac, wrt, bounds, vectorized
+        As for `check_gradient`.
+    rules : Rules
+    known : callable
+        Finds names for sizes and scalars; called only if the gradient fails.
+    more : bool
+        Whether the gradient may hold others beside those of the parameters.
+    inner : bool
+        Whether the parameter is an intermediate of a forward pass.
+    called : tuple of str
+        What messages call the two callables.
+
+    Returns
+    -------
+    GradientReport
+    """
     layout, x = flatten(params)
     names = _selected(layout, wrt)
     if jac:
@@ -119,35 +199,54 @@ def check_gradient(
             "`grad` is None, expected a callable or a gradient; if `cost` returns both, "
             "say jac=True"
         )
-    f = Cost("cost", cost, layout, args)
+    f = Cost(called[0], cost, layout, args)
     f.bounds = bounds_of(layout, x, bounds)
     f.vectorized = bool(vectorized)
-    g = Function("grad", grad if callable(grad) else lambda *_: grad, layout, args)
+    g = Function(called[1], grad if callable(grad) else lambda *_: grad, layout, args)
+    g.more = more
 
     value, findings = _value_at(f, x)
     if value is None:
-        return _report(layout, names, None, None, findings, f, g, approximate)
+        return _report(layout, names, None, None, findings, f, g, rules.approximate)
     if f.vectorized:
         f.compare_at_once(x, value)
     claim = _gradient_at(g, x, names, findings, given=not callable(grad))
-    comparison = None
+    comparison = point = None
     if claim.entries.size:
+        point = _point(f, x, value, findings)
         comparison = compare(
-            _point(f, x, value, findings),
+            point,
             claim.entries,
             claim.vector(),
             group=claim.column(lambda k, _: k),
             eps=claim.column(lambda _, block: claim.eps[block.name]),
             own_noise=lambda: _noise_of_gradient(f, g, x, names, claim) if callable(grad) else None,
-            rules=Rules(resolution, approximate, on_kink, method),
+            rules=rules,
         )
         findings += _unchanged(f, x, value, findings)
+        if callable(grad):
+            findings += _remembering(point, f, g, names, claim, findings)
         findings += _conjugated(claim, comparison)
-        if f.trouble:
-            findings.append(structure.of_trouble(f.trouble))
-    return _report(layout, names, claim, comparison, findings, f, g, approximate)
+        findings = _recognised(claim, comparison, findings)
+    if f.trouble:
+        findings.append(structure.of_trouble(f.name, f.trouble))
+    report = _report(layout, names, claim, comparison, findings, f, g, rules.approximate)
+    if report.verdict != Verdict.FAIL:
+        return report
+    point = point or _point(f, x, value, findings)
+    names_of = known()
+    diagnoses = explain(point, layout, claim, comparison, report.findings, names_of, inner=inner)
+    data = ", ".join(f"{name} {array.shape}" for name, array in names_of.data[:6])
+    reproduce = f"the same call again, at the point {zlib.crc32(x.tobytes()):08x}"
+    return replace(
+        report,
+        diagnoses=diagnoses,
+        evaluations=f.evaluations,
+        reproduce=f"{reproduce}, with {data}" if data else reproduce,
+    )
 
 
+@watched
 def assert_gradient(
     cost: Callable[..., Any],
     grad: Any,
@@ -179,12 +278,7 @@ def assert_gradient(
         As for `check_gradient`.
     """
     __tracebackhide__ = True
-    report = check_gradient(cost, grad, params, **options)
-    if report.verdict == Verdict.FAIL:
-        raise GradientError(report)
-    if report.verdict != Verdict.PASS and not allow_inconclusive:
-        raise GradientInconclusive(report)
-    return report
+    return raised(check_gradient(cost, grad, params, **options), allow_inconclusive)
 
 
 def check_options(resolution: float, approximate: float, on_kink: str, method: str) -> None:
@@ -207,6 +301,20 @@ def check_options(resolution: float, approximate: float, on_kink: str, method: s
             raise InvalidInput(f"`{name}`: expected one of {choices}, got {choice!r}")
 
 
+def check_dimensions(dimensions: Mapping[str, int] | None) -> dict[str, int]:
+    """The user's names of sizes, or `InvalidInput` if they are none."""
+    if dimensions is None:
+        return {}
+    if not isinstance(dimensions, Mapping) or not all(
+        isinstance(name, str) and isinstance(size, (int, np.integer)) and size > 0
+        for name, size in dimensions.items()
+    ):
+        raise InvalidInput(
+            f"`dimensions`: expected names and sizes such as {{'m': 12}}, got {dimensions!r}"
+        )
+    return {name: int(size) for name, size in dimensions.items()}
+
+
 def _selected(layout: Layout, wrt: str | Sequence[str] | None) -> tuple[str, ...]:
     known = tuple(block.name for block in layout.blocks)
     if wrt is None:
@@ -220,19 +328,19 @@ def _selected(layout: Layout, wrt: str | Sequence[str] | None) -> tuple[str, ...
 def _value_at(f: Cost, x: Values) -> tuple[float | None, list[Finding]]:
     """The cost at the point, None if it is no scalar, and what calling it twice showed."""
     result = f.at_point(x)
-    findings = structure.of_changes("cost", f.changed)
+    findings = structure.of_changes(f.name, f.changed)
     try:
         value = as_scalar(result)
     except InvalidType as error:
-        return None, [*findings, structure.of_value(str(error), result)]
+        return None, [*findings, structure.of_value(f.name, str(error), result)]
     if not np.isfinite(value):
         raise InvalidInput(
-            f"`cost` is {value} at the point of the check; "
+            f"`{f.name}` is {value} at the point of the check; "
             "a derivative exists only where the cost is finite"
         )
     second = f.value(x)
     if second != value:
-        findings.append(structure.of_scatter("cost", value, second))
+        findings.append(structure.of_scatter(f.name, value, second))
     return value, findings
 
 
@@ -241,15 +349,26 @@ def _gradient_at(
 ) -> Claim:
     """The claimed gradient, and what calling for it twice showed."""
     first, handed = g.watched(x)
-    claim = structure.match(g.layout, first, names)
+    claim = structure.match(g.layout, first, names, g.more)
     findings += claim.findings
     if given:
         g.evaluations = 0
         return claim
     second, _ = g.watched(x)
-    findings += structure.of_changes("grad", g.changed)
+    findings += structure.of_changes(g.name, g.changed)
     findings += structure.of_aliasing(first, handed, second)
-    findings += structure.of_repetition(claim, structure.match(g.layout, second, names))
+    again = structure.match(g.layout, second, names, g.more)
+    differing = structure.of_repetition(claim, again)
+    if again.values.keys() == claim.values.keys() and any(
+        finding.severity == "error" for finding in differing
+    ):
+        third = structure.match(g.layout, g.watched(x)[0], names, g.more)
+        known = all(np.isfinite(values).all() for values in again.values.values())
+        if known and not structure.of_repetition(again, third):
+            when = "at one point was another at the first call than later"
+            labels = [claim.labels[f.block] for f in differing if f.block]
+            differing = [structure.of_stale_cache(labels, when)]
+    findings += differing
     return claim
 
 
@@ -277,7 +396,7 @@ def _noise_of_gradient(
         outside = np.full(claim.entries.size, np.nan)
         return np.array(
             [
-                structure.match(g.layout, g(point), names).vector()[:, 0]
+                structure.match(g.layout, g(point), names, g.more).vector()[:, 0]
                 if f.bounds.contain(point)
                 else outside
                 for point in points
@@ -297,7 +416,63 @@ def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> lis
     again = f.value(x)
     if again == value or any(finding.code == "nondeterministic" for finding in findings):
         return []
-    return [structure.of_drift(value, again)]
+    return [structure.of_drift(f.name, value, again)]
+
+
+def _remembering(
+    point: Point,
+    f: Cost,
+    g: Function,
+    names: tuple[str, ...],
+    claim: Claim,
+    findings: list[Finding],
+) -> list[Finding]:
+    """A finding if the gradient at the point depends on where it, or the cost, was called before.
+
+    Asked for another point, it must not answer as before unless it is constant there, and asked
+    for the first one again it must.
+    """
+    if any(f.code in ("nondeterministic", "stale-cache") for f in findings):
+        return []
+    step = point.scale * 2.0**-ELSEWHERE
+    step = step if f.bounds.contain(point.x + step) else -step
+    if not f.bounds.contain(point.x + step):
+        return []
+
+    def ask(x: Values) -> Claim:
+        return structure.match(g.layout, g(x), names, g.more)
+
+    try:
+        elsewhere, back = ask(point.x + step), ask(point.x)
+    except Exception:
+        return []
+    changed = [f for f in structure.of_repetition(claim, back) if f.severity == "error"]
+    if changed:
+        labels = [claim.labels[f.block] for f in changed if f.block]
+        return [structure.of_stale_cache(labels, "at one point is another after calls elsewhere")]
+    same = [
+        claim.labels[name]
+        for name, values in claim.values.items()
+        if values.any() and np.array_equal(values, elsewhere.values.get(name, np.nan))
+    ]
+    if len(same) < len(claim.compared):
+        return []
+    # On the side that was asked for alone: beyond the point there may be a kink.
+    middle, end = point.f(point.x + np.stack([step / 2, step])).ravel()
+    if not abs(point.value[0] - 2 * middle + end) > 1e3 * point.noise.sigma[0]:
+        return []
+    return [structure.of_stale_cache(same, "stays the same elsewhere, although the cost bends")]
+
+
+def _recognised(claim: Claim, comparison: Comparison, findings: list[Finding]) -> list[Finding]:
+    """The findings about wrong shapes, saying where the values are right."""
+    start = 0
+    for block in claim.compared:
+        verdicts = comparison.rows(slice(start, start + block.size)).decision.verdict
+        start += block.size
+        if block.name in claim.misshapen and (verdicts == Verdict.PASS).all():
+            findings = structure.of_right_values(findings, block.name)
+    return findings
 
 
 def _conjugated(claim: Claim, comparison: Comparison) -> list[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from typing import Any, NoReturn
 import backprop
 from gradcheck import __version__, verification
 from gradcheck.errors import InvalidInput
-from gradcheck.report import SCHEMA, BlockReport
+from gradcheck.report import SCHEMA, BlockReport, GradientReport
 from gradcheck.verdict import Verdict
 from gradcheck.verification import Stage
 
@@ -174,8 +175,9 @@ def _verify(options: argparse.Namespace, screen: Screen) -> int:
         for stage in stages:
             if stage.verdict != Verdict.PASS:
                 print(f"\nat {stage.name}:")
-                shown = [str(r) for r in stage.reports if r.verdict == stage.verdict]
-                print("\n".join(shown[:2]))
+                shown = [r for r in stage.reports if r.verdict == stage.verdict][:2]
+                shown = shown if stage.judged is None else [stage.judged]
+                print("\n".join(report.text(color=_colors()) for report in shown))
     print(_closing(verdict, stages, descent, missing))
     if options.json is not None:
         try:
@@ -184,6 +186,11 @@ def _verify(options: argparse.Namespace, screen: Screen) -> int:
             print(f"gradcheck: --json: {error}", file=sys.stderr)
             return 2
     return EXIT[verdict]
+
+
+def _colors() -> bool:
+    """Whether to color what is printed: on a terminal, unless NO_COLOR is set (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _places(error: BaseException) -> list[str]:
@@ -257,18 +264,28 @@ def _closing(
 ) -> str:
     text = f"{verdict}: the six equations, checked at {len(stages)} points"
     if verdict == Verdict.FAIL:
-        wrong = {
-            name
-            for stage in stages
-            for name, blocks in stage.blocks.items()
-            if _worst(blocks) == Verdict.FAIL
-        }
-        text = "FAIL: wrong in " + ", ".join(n for n in backprop.EQUATIONS if n in wrong)
+        text = f"FAIL: wrong in {', '.join(_wrong(stages))}"
+        judged = _judged(stages)
+        if judged is not None and judged.blame and judged.blame.equations:
+            text = f"FAIL: wrong in {', '.join(judged.blame.equations)}"
+            inherited = ", ".join(judged.blame.inherited)
+            text += f", which {inherited} inherit" if inherited else ""
     if descent is not None:
         rest = "converged" if descent.converged else "stopped"
         text += f"; training {rest} after {descent.iterations} iterations"
         text += f" at accuracy {stages[-1].accuracy:.4f}"
     return text + (f"\n{missing}" if missing else "")
+
+
+def _wrong(stages: list[Stage]) -> list[str]:
+    """What fails at any stage, by the equations that compute it."""
+    failing = {name for stage in stages for name in stage.wrong}
+    return [name for name in backprop.EQUATIONS if name in failing]
+
+
+def _judged(stages: list[Stage]) -> GradientReport | None:
+    """The check with probes of the first stage that has one."""
+    return next((stage.judged for stage in stages if stage.judged is not None), None)
 
 
 def _data(
@@ -278,11 +295,8 @@ def _data(
     return {
         "schema": SCHEMA,
         "verdict": str(verdict),
-        "wrong": [
-            name
-            for name in backprop.EQUATIONS
-            if stages and _worst([b for s in stages for b in s.blocks[name]]) == Verdict.FAIL
-        ],
+        "wrong": _wrong(stages),
+        "equation": None if (judged := _judged(stages)) is None else judged.equation,
         "accuracy": stages[-1].accuracy if descent is not None else None,
         "iterations": None if descent is None else descent.iterations,
         "converged": None if descent is None else descent.converged,
@@ -292,6 +306,7 @@ def _data(
                 "verdict": str(stage.verdict),
                 "accuracy": stage.accuracy,
                 "reports": [report.to_dict() for report in stage.reports],
+                "judged": None if stage.judged is None else stage.judged.to_dict(),
             }
             for stage in stages
         ],

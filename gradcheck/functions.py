@@ -22,7 +22,7 @@ from gradcheck.bounds import Bounds
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.parameters import Layout, children, rebuilt
 
-__all__ = ["Cost", "Function", "as_scalar", "split_pair"]
+__all__ = ["Cost", "Function", "as_scalar", "copy_arrays", "in_short", "split_pair"]
 
 
 class Function:
@@ -45,7 +45,11 @@ class Function:
         Calls made so far.
     changed : set of str
         Names of the arguments that a call was seen to change.
+    more : bool
+        Whether a gradient may hold others beside those of the parameters.
     """
+
+    more: bool = False
 
     def __init__(
         self, name: str, call: Callable[..., Any], layout: Layout, args: tuple[Any, ...] = ()

@@ -21,22 +21,27 @@ import numpy as np
 from gradcheck import noise
 from gradcheck.check import check_gradient, check_options
 from gradcheck.comparison import Comparison, Rules, compare
+from gradcheck.diagnosis import diagnose, of_findings
 from gradcheck.differences import Point, extrapolated
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import Function, as_scalar
+from gradcheck.hypotheses import Setting, Suspect
+from gradcheck.names import Names
 from gradcheck.noise import Values, nearest_power_of_two
 from gradcheck.parameters import Block, Layout, flatten
-from gradcheck.report import BlockReport, GradientReport, overall
+from gradcheck.report import BlockReport, GradientReport, overall, raised
 from gradcheck.structure import Claim, Finding, describe, match
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
+from gradcheck.watch import watched
 
-__all__ = ["check_hessian", "check_jacobian"]
+__all__ = ["assert_hessian", "assert_jacobian", "check_hessian", "check_jacobian"]
 
 DIRECTIONS = 3
 """Random directions, or cotangents, of a product. A wrong entry is missed by one with a chance
 of at most 0.07 in the worst class of mistakes tried (the absolute value of the cotangent)."""
 
 
+@watched
 def check_jacobian(
     f: Callable[..., Any],
     jac: Any,
@@ -97,6 +102,38 @@ def check_jacobian(
     return checks.report()
 
 
+@watched
+def assert_jacobian(
+    f: Callable[..., Any],
+    jac: Any,
+    x: Any,
+    *,
+    allow_inconclusive: bool = False,
+    **options: Any,
+) -> GradientReport:
+    """Raise unless the Jacobian of a vector function is right.
+
+    Parameters
+    ----------
+    f, jac, x, **options
+        As for `check_jacobian`.
+    allow_inconclusive : bool
+        As for `assert_gradient`.
+
+    Returns
+    -------
+    GradientReport
+
+    Raises
+    ------
+    GradientError, GradientInconclusive, InvalidInput
+        As for `assert_gradient`.
+    """
+    __tracebackhide__ = True
+    return raised(check_jacobian(f, jac, x, **options), allow_inconclusive)
+
+
+@watched
 def check_hessian(
     cost: Callable[..., Any],
     hess: Any,
@@ -182,6 +219,37 @@ def check_hessian(
 
     outputs = Outputs(Function("grad", flat_gradient, layout, args), flat)
     return _of_hessian(Checks(outputs, flat, rules), hess, hvp, args, first.evaluations)
+
+
+@watched
+def assert_hessian(
+    cost: Callable[..., Any],
+    hess: Any,
+    params: Any,
+    *,
+    allow_inconclusive: bool = False,
+    **options: Any,
+) -> GradientReport:
+    """Raise unless the Hessian of a cost is right.
+
+    Parameters
+    ----------
+    cost, hess, params, **options
+        As for `check_hessian`.
+    allow_inconclusive : bool
+        As for `assert_gradient`.
+
+    Returns
+    -------
+    GradientReport
+
+    Raises
+    ------
+    GradientError, GradientInconclusive, InvalidInput
+        As for `assert_gradient`.
+    """
+    __tracebackhide__ = True
+    return raised(check_hessian(cost, hess, params, **options), allow_inconclusive)
 
 
 def _of_hessian(
@@ -399,14 +467,22 @@ class Checks:
             )
 
     def report(self, evaluations: int = 0) -> GradientReport:
-        """All that was found."""
+        """All that was found, and what kind of mistake each wrong block is."""
+        function, blocks = self.outputs.function, self.layout.blocks
+        names = Names.of(
+            function.call, params=[(b.name, b.shape) for b in blocks], args=function.args
+        )
+        seen = {name: _suspect(block) for name, block in self.blocks.items() if block.entries}
+        wrong = [name for name, suspect in seen.items() if suspect.wrong.any()]
+        structural = of_findings(self.findings, {}, seen, names)
         return GradientReport(
             overall(self.blocks, self.findings),
             self.blocks,
             tuple(self.findings),
-            evaluations + self.outputs.function.evaluations,
+            evaluations + function.evaluations,
             self.calls,
             self.rules.approximate,
+            (*structural, *diagnose(seen, wrong, Setting(names))),
         )
 
     def _compare(
@@ -467,9 +543,9 @@ class Checks:
             code, came = "not-finite", f"not finite in {np.sum(~np.isfinite(array))} entries"
         else:
             return array.astype(float).ravel()
-        self.findings.append(
-            Finding(code, name, "error", f"`{name}` is {came}, expected shape {wanted}")
-        )
+        finding = Finding(code, name, "error", f"`{name}` is {came}, expected shape {wanted}")
+        if finding not in self.findings:
+            self.findings.append(finding)
         return None
 
     def _condemned(self, name: str) -> bool:
@@ -479,6 +555,19 @@ class Checks:
 ADJOINT = 1e-10
 """Relative to the sum of the absolute terms: far above the rounding of any product of vectors
 that fit into memory, far below any mistake."""
+
+
+def _suspect(block: BlockReport) -> Suspect:
+    """A block as its diagnosis wants it: nothing is known of a parameter behind it."""
+    rounding = 1e-15 * np.abs(block.analytic).max(initial=0.0)
+    arrays = (
+        block.analytic,
+        block.numerical,
+        block.error + rounding,
+        np.full(block.entries, np.nan),
+        block.verdicts == Verdict.FAIL,
+    )
+    return Suspect(block.label, *(array.reshape(block.shape) for array in arrays))
 
 
 def _vector(claim: Claim, findings: list[Finding]) -> Values | None:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradcheck.comparison import Comparison
+from gradcheck.diagnosis import Diagnosis
 from gradcheck.differences import Nature
 from gradcheck.parameters import Block
 from gradcheck.structure import Finding, some
@@ -32,6 +33,7 @@ __all__ = [
     "GradientInconclusive",
     "GradientReport",
     "overall",
+    "raised",
 ]
 
 SCHEMA = 1
@@ -40,6 +42,24 @@ SCHEMA = 1
 SHOWN = 5
 """Entries and findings of one block that the text shows."""
 
+
+SAID = {
+    "keepdims-forgotten",
+    "row-vector",
+    "transposed",
+    "wrong-shape",
+    "missing-block",
+    "none",
+    "wrong-structure",
+    "wrong-type",
+    "dtype",
+    "not-finite",
+    "nondeterministic",
+    "stale-cache",
+    "conjugated",
+    "cotangent-ignored",
+}
+"""Kinds of which a finding has said all that is to say."""
 
 LINES, COLUMNS = 40, 100
 """Size of the screen that a report fits."""
@@ -268,7 +288,7 @@ class BlockReport:
         wrong = (self.verdicts == Verdict.FAIL) & np.isfinite(self.numerical)
         wrong &= np.isfinite(self.analytic)
         count = self.count(Verdict.FAIL)
-        text = f"wrong in {count} of {self.entries} {'entry' if self.entries == 1 else 'entries'}"
+        text = f"{count} of {self.entries} {'entry' if self.entries == 1 else 'entries'} wrong"
         if not wrong.any():
             return text
         analytic, numerical = self.analytic[wrong], self.numerical[wrong]
@@ -323,6 +343,25 @@ def overall(blocks: Mapping[str, BlockReport], findings: Sequence[Finding]) -> V
     return Verdict.PASS if passed else Verdict.INCONCLUSIVE
 
 
+@dataclass(frozen=True)
+class Blame:
+    """Which equations of a backward pass are wrong.
+
+    Attributes
+    ----------
+    equations : tuple of str
+        Those that are wrong by themselves, by what they compute, in backward order.
+    inherited : tuple of str
+        Wrong gradients whose own equations are right.
+    texts : mapping of str to str
+        The wrong equations as they should be, numbered, as far as they were declared.
+    """
+
+    equations: tuple[str, ...]
+    inherited: tuple[str, ...]
+    texts: Mapping[str, str]
+
+
 @dataclass(frozen=True, eq=False)
 class GradientReport:
     """What a check found.
@@ -340,6 +379,14 @@ class GradientReport:
         Calls of the cost and of the gradient.
     approximate : float
         Relative error that the gradient was declared to have; 0 if none.
+    diagnoses : tuple of Diagnosis
+        Kinds of mistake that explain a failure, most likely first.
+    reproduce : str
+        The point and the data of the check, in short.
+    blame : Blame or None
+        Which equations are wrong, where probes allow to tell.
+    convention : str
+        Of what the gradients of the intermediates are the derivatives.
     """
 
     verdict: Verdict
@@ -348,6 +395,10 @@ class GradientReport:
     evaluations: int
     gradient_evaluations: int
     approximate: float = 0.0
+    diagnoses: tuple[Diagnosis, ...] = ()
+    reproduce: str = ""
+    blame: Blame | None = None
+    convention: str = ""
 
     def __bool__(self) -> bool:
         return self.verdict == Verdict.PASS
@@ -356,6 +407,24 @@ class GradientReport:
     def entries(self) -> int:
         """Number of entries that were compared."""
         return sum(block.entries for block in self.blocks.values())
+
+    @property
+    def equation(self) -> str | None:
+        """The equation to blame, such as ``dZ1``; None if nothing is wrong or it is unclear.
+
+        Without probes it is that of the one block which is wrong, if it is one.
+        """
+        if self.blame and self.blame.equations:
+            return self.blame.equations[0]
+        wrong = self._wrong()
+        if len(wrong) != 1:
+            return None
+        label = wrong[0].label
+        return (
+            f"d{wrong[0].name}"
+            if label in (wrong[0].name, f"gradient of {wrong[0].name}")
+            else label
+        )
 
     @property
     def resolution(self) -> float:
@@ -371,30 +440,95 @@ class GradientReport:
         return f"<GradientReport {self.verdict}: {blocks}, {entries}>"
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, *, color: bool = False) -> str:
+        """The report for reading: at most 40 lines of 100 columns.
+
+        Parameters
+        ----------
+        color : bool
+            Whether to mark the verdict for a terminal.
+        """
+        lines = self._passed() if self.verdict == Verdict.PASS else self._not_passed()
+        lines = [part for line in lines for part in _wrapped(line)]
+        if len(lines) > LINES:
+            # The end tells how to go on, so that the middle is left out.
+            lines = [*lines[: LINES - 4], "  ... more in `report.blocks`", *lines[-3:]]
+        if color:
+            lines[0] = _colored(lines[0], str(self.verdict))
+        return "\n".join(lines)
+
+    def _passed(self) -> list[str]:
+        lines = [f"PASS: {self._summary()}"]
+        if self.approximate:
+            lines[0] += f", declared approximate to {self.approximate:.1e}"
+        lines += self._coverage()
+        return lines + self._warnings()
+
+    def _not_passed(self) -> list[str]:
         errors = [f for f in self.findings if f.severity == "error"]
-        warnings = [f for f in self.findings if f.severity == "warning"]
+        told = {finding.block for finding in errors}
+        causes = [d for d in self.diagnoses if d.block not in told or d.kind not in SAID]
         if errors:
             lines = errors[0].text(str(self.verdict)).splitlines()
+        elif causes:
+            others = [b.label for b in self._wrong() if b.name != causes[0].block]
+            apart = others and causes[0].block and not self.blame
+            rest = f"; wrong too: {some(others, 3)}" if apart else ""
+            lines = [f"{self.verdict}: {causes[0].sentence}{rest}"]
         else:
             lines = [f"{self.verdict}: {self._summary()}"]
+        lines += self._blamed()
         if self.approximate:
             lines.append(f"  note: the gradient was declared approximate to {self.approximate:.1e}")
         for finding in errors[1:SHOWN]:
             lines += str(finding).splitlines()
         if len(errors) > SHOWN:
             lines.append(f"and {len(errors) - SHOWN} more findings, in `report.findings`")
-        if self.verdict == Verdict.PASS:
-            lines += self._coverage()
-        else:
-            lines += self._table() + self._details()
-        for finding in warnings[:2]:
-            lines += str(finding).splitlines()
+        lines += self._table() + self._details()
+        lines += self._explained(causes, said=not errors) + self._warnings()
+        if self.reproduce:
+            lines.append(f"  reproduce: {self.reproduce}")
+        return lines
+
+    def _wrong(self) -> list[BlockReport]:
+        return [block for block in self.blocks.values() if block.verdict == Verdict.FAIL]
+
+    def _blamed(self) -> list[str]:
+        """The equations to blame as they should read, and what inherits their mistakes."""
+        if not self.blame:
+            return []
+        lines = []
+        for equation in self.blame.equations[:SHOWN]:
+            text = self.blame.texts.get(equation, f"the equation of {equation}")
+            lines.append(f"  {text}   <- wrong, given what it is computed from")
+        if self.blame.inherited:
+            names = some(self.blame.inherited, quote="")
+            lines.append(f"  inherited: {names}, right for the wrong gradients they are made from")
+        return lines + ([f"  convention: {self.convention}"] if self.convention else [])
+
+    def _explained(self, causes: Sequence[Diagnosis], *, said: bool) -> list[str]:
+        """The diagnoses, without the first one's sentence if that has been said."""
+        lines: list[str] = []
+        for k, cause in enumerate(causes[:SHOWN]):
+            share = f"{cause.sure}, explains {cause.explains} of {cause.entries} entries"
+            same = k > 0 and cause.block == causes[k - 1].block
+            if not (said and k == 0):
+                lines.append(f"  {'or' if same else 'cause'}: {cause.sentence} ({share})")
+            elif cause.explains:
+                lines.append(f"  cause[{cause.kind}]: {share}")
+            lines.append(f"  help: {cause.hint}")
+        if len(causes) > SHOWN:
+            lines.append(f"  and {len(causes) - SHOWN} more, in `report.diagnoses`")
+        return lines
+
+    def _warnings(self) -> list[str]:
+        warnings = [f for f in self.findings if f.severity == "warning"]
+        lines = [line for finding in warnings[:2] for line in str(finding).splitlines()]
         if len(warnings) > 2:
             lines.append(f"and {len(warnings) - 2} more warnings, in `report.findings`")
-        lines = [part for line in lines for part in _wrapped(line)]
-        if len(lines) > LINES:
-            lines = [*lines[: LINES - 1], "and more, in `report.blocks` and `report.findings`"]
-        return "\n".join(lines)
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, for `json`: see docs/report.md for each field."""
@@ -408,6 +542,10 @@ class GradientReport:
             "gradient_evaluations": self.gradient_evaluations,
             "blocks": {name: block.to_dict() for name, block in self.blocks.items()},
             "findings": [finding.to_dict() for finding in self.findings],
+            "diagnoses": [diagnosis.to_dict() for diagnosis in self.diagnoses],
+            "equation": self.equation,
+            "inherited": list(self.blame.inherited) if self.blame else [],
+            "reproduce": self.reproduce,
         }
 
     def to_json(self, indent: int | None = 2) -> str:
@@ -417,30 +555,32 @@ class GradientReport:
     def _summary(self) -> str:
         if self.verdict == Verdict.FAIL:
             wrong = [b for b in self.blocks.values() if b.count(Verdict.FAIL)]
-            text = f"`{wrong[0].label}` is {wrong[0].size_of_mistake()}"
+            text = f"`{wrong[0].label}` has {wrong[0].size_of_mistake()}"
             others = [block.label for block in wrong[1:]]
             return f"{text}; wrong too: {some(others, 3)}" if others else text
         if self.verdict == Verdict.INCONCLUSIVE:
             unclear = [name for name, b in self.blocks.items() if b.verdict != Verdict.PASS]
             return f"{some(unclear)} could not be checked"
+        return "the gradient agrees with its numerical derivatives"
+
+    def _coverage(self) -> list[str]:
         passed = sum(block.count(Verdict.PASS) for block in self.blocks.values())
         all_of = _count(self.entries, "entr", "y", "ies")
         text = all_of if passed == self.entries else f"{passed} of {all_of}"
-        names = some(list(self.blocks), quote="")
-        return f"{text} of {names} agree with their differences"
-
-    def _coverage(self) -> list[str]:
         lines = [
-            f"resolution {self.resolution:.1e}: no larger relative error could pass; "
-            f"{_count(self.evaluations, 'evaluation')} of the cost"
+            f"checked: {text} of {some(list(self.blocks), quote='')}, "
+            f"by {_count(self.evaluations, 'evaluation')} of the cost",
+            f"resolution {self.resolution:.1e}: no larger relative error could pass",
         ]
+        if self.convention:
+            lines[1] += f"; {self.convention}"
         unclear = [
             f"{b.block.entry(int(i))} ({b.reasons[i]})"
             for b in self.blocks.values()
             for i in np.flatnonzero(b.verdicts != Verdict.PASS)
         ]
         if unclear:
-            lines.append(f"{len(unclear)} inconclusive: {some(unclear, quote='')}")
+            lines[0] += f"; {len(unclear)} inconclusive: {some(unclear, quote='')}"
         return lines
 
     def _table(self) -> list[str]:
@@ -484,7 +624,8 @@ class GradientReport:
 
     def _details(self) -> list[str]:
         lines: list[str] = []
-        for block in self.blocks.values():
+        blamed = self.diagnoses[0].block if self.blame and self.diagnoses else None
+        for block in sorted(self.blocks.values(), key=lambda block: block.name != blamed):
             if block.verdict == Verdict.PASS or not block.entries or len(lines) >= 2 * SHOWN:
                 continue
             shown = [e for e in block.worst(SHOWN) if e.verdict != Verdict.PASS]
@@ -501,6 +642,15 @@ def _wrapped(line: str) -> list[str]:
     return textwrap.wrap(
         line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
     )
+
+
+COLORS = {"PASS": "32", "FAIL": "31", "INCONCLUSIVE": "33"}
+"""Terminal colors, by ECMA-48."""
+
+
+def _colored(line: str, verdict: str) -> str:
+    """The line with its verdict in bold and color."""
+    return line.replace(verdict, f"\x1b[1;{COLORS[verdict]}m{verdict}\x1b[0m", 1)
 
 
 class GradientError(AssertionError):
@@ -521,6 +671,27 @@ class GradientError(AssertionError):
 
 class GradientInconclusive(GradientError):
     """A gradient that could not be checked, so that nothing is known of it."""
+
+
+def raised(report: GradientReport, allow_inconclusive: bool = False) -> GradientReport:
+    """The report, unless it is not a pass: then the exception that carries it.
+
+    Parameters
+    ----------
+    report : GradientReport
+    allow_inconclusive : bool
+        Whether a report in which something could not be checked is good enough.
+
+    Raises
+    ------
+    GradientError, GradientInconclusive
+    """
+    __tracebackhide__ = True
+    if report.verdict == Verdict.FAIL:
+        raise GradientError(report)
+    if report.verdict != Verdict.PASS and not allow_inconclusive:
+        raise GradientInconclusive(report)
+    return report
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ and what usually causes it. Nothing is broadcast or reshaped to make it fit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,12 @@ class Claim:
     labels : dict of str to str
         What the user's gradient calls each block: ``db1`` or ``gradient of b1``.
     findings : list of Finding
+    blocks : tuple of Block
+    misshapen : dict of str to ndarray
+        For each block whose gradient has the wrong shape, what came. Where its numbers can be
+        recognised, `values` has them too.
+    more : bool
+        Whether others may stand beside the gradients of the parameters.
     """
 
     values: dict[str, NDArray[Any]]
@@ -83,6 +89,8 @@ class Claim:
     labels: dict[str, str]
     findings: list[Finding]
     blocks: tuple[Block, ...] = ()
+    misshapen: dict[str, NDArray[Any]] = field(default_factory=dict)
+    more: bool = False
 
     @property
     def compared(self) -> list[Block]:
@@ -105,7 +113,7 @@ class Claim:
         return self.column(lambda _, block: self.values[block.name])
 
 
-def match(layout: Layout, gradient: Any, names: Sequence[str]) -> Claim:
+def match(layout: Layout, gradient: Any, names: Sequence[str], more: bool = False) -> Claim:
     """The gradient laid beside the parameters.
 
     Parameters
@@ -116,12 +124,14 @@ def match(layout: Layout, gradient: Any, names: Sequence[str]) -> Claim:
         gradient of ``W1`` either ``W1`` or ``dW1``.
     names : sequence of str
         Blocks that are to be checked; no finding concerns another.
+    more : bool
+        Whether the gradient may hold others beside those of the parameters.
 
     Returns
     -------
     Claim
     """
-    claim = Claim({}, {}, {}, [], layout.blocks)
+    claim = Claim({}, {}, {}, [], layout.blocks, more=more)
     blocks = iter(layout.blocks)
     for block, label, leaf in _pairs(layout.params, gradient, (), (), blocks, claim):
         claim.labels[block.name] = label
@@ -199,7 +209,7 @@ def _found(
                 if alias in present:
                     found[key] = (alias, present.pop(alias))
                     break
-        extra = [path_name((*path, ("key", key))) for key in present]
+        extra = [path_name((*path, ("key", k))) for k in present if not claim.more]
     else:
         found = {key: (key, value) for (_, key), (_, value) in zip(keys, came, strict=False)}
         extra = [path_name((*path, key)) for key, _ in came[len(keys) :]]
@@ -261,8 +271,15 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
     array = np.asarray(leaf)
     if array.shape != block.shape:
         code, note, remedy = _shape_story(block, label, array.shape)
+        if code == "not-summed" and array.shape[1] > 1 and _grown(array):
+            code, note = "wrong-shape", "a rank-1 array added to a column makes such a matrix"
+            remedy = "sum with keepdims=True"
         find(code, f"`{label}` has shape {array.shape}, expected {block.shape}", note, remedy)
-        return
+        claim.misshapen[block.name] = array
+        recognised = _recognised(block, code, array)
+        if recognised is None:
+            return
+        array = recognised
     if array.dtype.kind == "b" or (array.dtype.kind == "c") != block.is_complex:
         note, remedy = "", ""
         if block.is_complex:
@@ -302,6 +319,39 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         )
     claim.values[block.name] = flat.astype(np.result_type(flat.dtype, np.float64))
     claim.eps[block.name] = eps
+
+
+def _grown(array: NDArray[Any]) -> bool:
+    """Whether a square matrix has equal rows, as broadcasting makes them."""
+    square = array.shape[0] == array.shape[1]
+    return square and bool(array.dtype.kind in "fc" and (array == array[0]).all())
+
+
+def _recognised(block: Block, code: str, array: NDArray[Any]) -> NDArray[Any] | None:
+    """The numbers of a gradient of the wrong shape, laid out as its block; None if unclear."""
+    if code == "transposed":
+        return array.T
+    if code == "not-summed":
+        total: NDArray[Any] = array.sum(axis=1, keepdims=True)
+        return total
+    if code == "scalar-bias":
+        return np.full(block.shape, array.item())
+    return array.reshape(block.shape) if array.size == np.prod(block.shape) else None
+
+
+def of_right_values(findings: Sequence[Finding], block: str) -> list[Finding]:
+    """The findings, with those of one block saying that its values are right."""
+    right = "the values are right, the shape is not"
+    return [
+        replace(f, note=f"{right}; {f.note}" if f.note else right)
+        if f.block == block and f.code in SHAPES and f.code != "scalar-bias"
+        else f
+        for f in findings
+    ]
+
+
+SHAPES = ("rank-1", "row-vector", "scalar-bias", "not-summed", "transposed", "wrong-shape")
+"""Codes of findings about a wrong shape."""
 
 
 def _nothing(block: str | None, place: str, wanted: str) -> Finding:
@@ -407,7 +457,7 @@ def of_repetition(first: Claim, second: Claim) -> list[Finding]:
     for block in first.compared:
         label, one = first.labels[block.name], first.values[block.name]
         two = second.values.get(block.name)
-        if two is None:
+        if two is None or (block.name in second.misshapen) != (block.name in first.misshapen):
             severity, came = "error", "the second time it has another form"
         elif np.array_equal(one, two, equal_nan=True):
             continue
@@ -430,7 +480,7 @@ def of_repetition(first: Claim, second: Claim) -> list[Finding]:
     return findings
 
 
-def of_value(came: str, value: Any) -> Finding:
+def of_value(name: str, came: str, value: Any) -> Finding:
     """A finding about a cost that is no single real number."""
     note, remedy = "", "return one real number"
     if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 1:
@@ -443,7 +493,12 @@ def of_value(came: str, value: Any) -> Finding:
     elif np.iscomplexobj(value):
         remedy = "return its real part, or its absolute value squared"
     return Finding(
-        "cost-not-scalar", None, "error", f"`cost` returned {came}, expected a scalar", note, remedy
+        "cost-not-scalar",
+        None,
+        "error",
+        f"`{name}` returned {came}, expected a scalar",
+        note,
+        remedy,
     )
 
 
@@ -459,25 +514,37 @@ def of_scatter(name: str, first: float, second: float) -> Finding:
     )
 
 
-def of_drift(before: float, after: float) -> Finding:
+def of_stale_cache(labels: Sequence[str], when: str) -> Finding:
+    """A finding about a gradient that depends on earlier calls."""
+    return Finding(
+        "stale-cache",
+        None,
+        "error",
+        f"the gradient {when} ({some(labels)})",
+        "it uses what an earlier call left, and not the point it is given",
+        "run the forward pass inside of the gradient, or return both from `cost` with jac=True",
+    )
+
+
+def of_drift(name: str, before: float, after: float) -> Finding:
     """A finding about a cost that the check has left at another value."""
     return Finding(
         "nondeterministic",
         None,
         "error",
-        f"`cost` was {before:.17g} at the point before the check and {after:.17g} after it",
+        f"`{name}` was {before:.17g} at the point before the check and {after:.17g} after it",
         "a state that is kept between calls makes every difference meaningless",
         "keep nothing between calls, or reset it at the start of each",
     )
 
 
-def of_trouble(trouble: str) -> Finding:
+def of_trouble(name: str, trouble: str) -> Finding:
     """A finding about a cost that raised at steps away from the point."""
     return Finding(
         "raises-nearby",
         None,
         "warning",
-        f"`cost` raised {trouble}, at a step away from the point",
+        f"`{name}` raised {trouble}, at a step away from the point",
         "such steps count as outside its domain",
         "say where it may be called with `bounds`",
     )

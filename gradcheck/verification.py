@@ -8,13 +8,15 @@ differentiated by ``Z``: by the lecture's convention they belong to the *summed*
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 import backprop
 from gradcheck.check import check_gradient
+from gradcheck.equations import Intermediates
+from gradcheck.probes import probe
 from gradcheck.report import BlockReport, GradientReport
 from gradcheck.verdict import Verdict
 
@@ -22,6 +24,9 @@ __all__ = ["ITERATIONS", "Stage", "breast_cancer", "drawn", "trained", "verify"]
 
 ITERATIONS = (0, 1, 10, 100, 1000)
 """Moments of training at which the gradient is checked, and again where it comes to rest."""
+
+FEW = 7
+"""Examples on which a wrong equation is looked for: no size of the drawn networks, as a rule."""
 
 CHUNK = 64
 """Examples whose ``Z`` is checked at once: each matters little to a sum over many more."""
@@ -39,11 +44,15 @@ class Stage:
         Of the parameters, then of ``Z2`` and ``Z1`` for some examples at a time.
     accuracy : float
         Share of the examples that the network predicts rightly at this point.
+    judged : GradientReport or None
+        Where something is wrong, the same network on a few examples with its intermediates
+        probed, which tells the equation to blame from what inherits its mistake.
     """
 
     name: str
     reports: tuple[GradientReport, ...]
     accuracy: float
+    judged: GradientReport | None = None
 
     @property
     def blocks(self) -> dict[str, list[BlockReport]]:
@@ -60,6 +69,15 @@ class Stage:
         """FAIL if one report fails, INCONCLUSIVE if one is, else PASS."""
         found = {report.verdict for report in self.reports}
         return next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in found)
+
+    @property
+    def wrong(self) -> list[str]:
+        """What fails, by the equations that compute it, in the lecture's order."""
+        return [
+            name
+            for name, blocks in self.blocks.items()
+            if any(block.verdict == Verdict.FAIL for block in blocks)
+        ]
 
 
 def verify(
@@ -92,7 +110,35 @@ def verify(
         reports.append(_by_z("Z2", Z2[:, some], Y[:, some]))
         reports.append(_by_z("Z1", Z1[:, some], Y[:, some], parameters, g1))
     accuracy = float(np.mean((A2 > 0.5) == (Y > 0.5)))
-    return Stage(name, tuple(reports), accuracy)
+    stage = Stage(name, tuple(reports), accuracy)
+    if stage.verdict != Verdict.FAIL:
+        return stage
+    judged = _judged(parameters, X[:, :FEW], Y[:, :FEW], g1, l2)
+    return replace(stage, judged=judged if judged.verdict == Verdict.FAIL else None)
+
+
+def _judged(parameters: backprop.Parameters, X: Any, Y: Any, g1: Any, l2: float) -> GradientReport:
+    """Check the network with its intermediates probed."""
+    n0, m = X.shape
+
+    def cost(parameters: Any, X: Any, Y: Any) -> Any:
+        W1, b1, W2, b2 = parameters
+        Z1 = probe("Z1", W1 @ X + b1)
+        A1 = g1[0](Z1)
+        Z2 = probe("Z2", W2 @ A1 + b2)
+        penalty = l2 / 2 * (np.sum(W1**2) + np.sum(W2**2))
+        return (np.sum(backprop.loss(Z2, Y)) + penalty) / m
+
+    dimensions = {"n0": n0, "n1": len(parameters.W1), "n2": len(parameters.W2), "m": m}
+    return check_gradient(
+        cost,
+        lambda parameters, X, Y: backprop.backward(parameters, X, Y, g1, l2),
+        parameters,
+        args=(X, Y),
+        on_kink="accept",
+        dimensions=dimensions,
+        intermediates=Intermediates(("Z1", "Z2"), scale=m, equations=backprop.EQUATIONS),
+    )
 
 
 def _by_z(

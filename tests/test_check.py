@@ -72,7 +72,7 @@ def test_gradient_may_come_with_the_cost():
     report = check_gradient(both, None, X, jac=True, args=(3.0,))
 
     assert report.verdict == Verdict.PASS
-    assert report.gradient_evaluations == 2
+    assert report.gradient_evaluations == 4
 
 
 def test_wrong_gradient_that_comes_with_the_cost_fails():

@@ -52,6 +52,14 @@ def test_import_loads_numpy_and_nothing_else():
     assert loaded("import backprop") - loaded("import numpy") == {"backprop"}
 
 
+def test_names_of_the_package_are_loaded_when_first_used():
+    assert loaded("import gradcheck; dir(gradcheck)") - loaded("pass") == {"gradcheck"}
+    assert "numpy" in loaded("import gradcheck; gradcheck.check_gradient")
+    assert set(gradcheck.__all__) <= set(dir(gradcheck))
+    with pytest.raises(AttributeError, match="no attribute 'check_gradeint'"):
+        _ = gradcheck.check_gradeint
+
+
 @pytest.mark.parametrize("heavy", ["pytest", "hypothesis"])
 def test_import_of_something_heavy_would_be_seen(heavy):
     assert heavy in loaded(f"import gradcheck, {heavy}")

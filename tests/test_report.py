@@ -49,8 +49,9 @@ def test_passing_report_says_how_well_it_looked():
     report = check_gradient(cost, right, PARAMS)
 
     assert without_bars(str(report)) == (
-        "PASS: 16 entries of W1, b1 agree with their differences\n"
-        "resolution #: no larger relative error could pass; # evaluations of the cost"
+        "PASS: the gradient agrees with its numerical derivatives\n"
+        "checked: 16 entries of W1, b1, by # evaluations of the cost\n"
+        "resolution #: no larger relative error could pass"
     )
 
 
@@ -59,16 +60,24 @@ def test_failing_report_says_what_is_wrong_how_much_and_where():
 
     assert without_bars(str(report)) == (
         "FAIL[rank-1]: `db1` has shape (4,), expected (4, 1)\n"
-        "  note: `b1 - alpha * db1` would broadcast to (4, 4)\n"
+        "  note: the values are right, the shape is not; "
+        "`b1 - alpha * db1` would broadcast to (4, 4)\n"
         "  help: sum with np.sum(..., axis=1, keepdims=True), or reshape to (4, 1)\n"
         "  block  shape   verdict  resolution\n"
-        "  W1     (4, 3)  FAIL              -  wrong in 12 of 12 entries: 5 times too large\n"
-        "  b1     (4, 1)  FAIL              -  rank-1\n"
+        "  W1     (4, 3)  FAIL              -  12 of 12 entries wrong: 5 times too large\n"
+        "  b1     (4, 1)  FAIL #  rank-1\n"
         "  W1[3, 2]: analytic 8.125, numerical 1.625 +- #\n"
         "  W1[3, 1]: analytic 7.5, numerical 1.5 +- #\n"
         "  W1[3, 0]: analytic 6.875, numerical 1.375 +- #\n"
         "  W1[2, 2]: analytic 6.25, numerical 1.25 +- #\n"
-        "  W1[2, 1]: analytic 5.625, numerical 1.125 +- #"
+        "  W1[2, 1]: analytic 5.625, numerical 1.125 +- #\n"
+        "  cause: `dW1` has 4 * W1 too much; 4 = rows of W1: the penalty has the wrong factor "
+        "(likely,\n"
+        "      explains 12 of 12 entries)\n"
+        "  help: write 1 * W1 in place of 5 * W1\n"
+        "  or: `dW1` is 5 times too large: a factor is wrong (likely, explains 12 of 12 entries)\n"
+        "  help: look for a factor forgotten or applied twice in this block's own equation\n"
+        "  reproduce: the same call again, at the point fe9b031f"
     )
 
 
@@ -76,17 +85,24 @@ def test_failing_report_without_findings_starts_with_the_mistake():
     report = check_gradient(cost, lambda p: {"dW1": p["W1"], "db1": -p["b1"]}, PARAMS)
 
     assert without_bars(str(report)) == (
-        "FAIL: `db1` is wrong in 4 of 4 entries: the sign is wrong\n"
+        "FAIL: `db1` has the wrong sign\n"
         "  block  shape   verdict  resolution\n"
         "  W1     (4, 3)  PASS #\n"
-        "  b1     (4, 1)  FAIL              -  wrong in 4 of 4 entries: the sign is wrong\n"
+        "  b1     (4, 1)  FAIL              -  4 of 4 entries wrong: the sign is wrong\n"
         "  b1[2, 0]: analytic -2, numerical 2 +- #\n"
         "  b1[1, 0]: analytic 1, numerical -1 +- #\n"
         "  b1[0, 0]: analytic -0.5, numerical 0.5 +- #\n"
         "  b1[3, 0]: analytic -0.25, numerical 0.25 +- #\n"
+        "  cause[sign]: likely, explains 4 of 4 entries\n"
+        "  help: look for A2 - Y the wrong way round, or for a minus lost with the log\n"
+        "  or: `db1` has 2 * b1 too little; 2, as the derivative of a square has: the penalty has "
+        "the wrong\n"
+        "      factor (likely, explains 4 of 4 entries)\n"
+        "  help: write 1 * b1 in place of -1 * b1\n"
         "warning[aliases-input]: the gradient shares memory with the parameters that it was given\n"
         "  note: an update in place of either would change the other\n"
-        "  help: return a copy"
+        "  help: return a copy\n"
+        "  reproduce: the same call again, at the point fe9b031f"
     )
 
 
@@ -106,24 +122,25 @@ def test_passing_report_counts_only_the_entries_that_agree():
     )
 
     assert report.verdict == Verdict.PASS
-    assert str(report).startswith("PASS: 2 ")
-    assert str(report).endswith("1 inconclusive: x[0] (kink)")
+    checked = str(report).splitlines()[1]
+    assert checked.startswith("checked: 2 of 3 entries of x, ")
+    assert checked.endswith("; 1 inconclusive: x[0] (kink)")
 
 
 @pytest.mark.parametrize(
     ("gradient", "words"),
     [
-        (lambda x: 1.5 * x, "wrong in 3 of 3 entries: 1.5 times too large"),
-        (lambda x: x / 12, "wrong in 3 of 3 entries: 12 times too small"),
-        (lambda x: -x, "wrong in 3 of 3 entries: the sign is wrong"),
-        (lambda x: -3 * x, "wrong in 3 of 3 entries: -3 times what is due"),
-        (lambda x: 0 * x, "wrong in 3 of 3 entries: 0 where it should not be"),
-        (lambda x: x * (1 + 1e-5), "wrong in 3 of 3 entries, by the factor 1.00001"),
+        (lambda x: 1.5 * x, "3 of 3 entries wrong: 1.5 times too large"),
+        (lambda x: x / 12, "3 of 3 entries wrong: 12 times too small"),
+        (lambda x: -x, "3 of 3 entries wrong: the sign is wrong"),
+        (lambda x: -3 * x, "3 of 3 entries wrong: -3 times what is due"),
+        (lambda x: 0 * x, "3 of 3 entries wrong: 0 where it should not be"),
+        (lambda x: x * (1 + 1e-5), "3 of 3 entries wrong, by the factor 1.00001"),
         (
             lambda x: x * np.array([1, 2, 3]),
-            "wrong in 2 of 3 entries, by up to 8 (2 of the largest)",
+            "2 of 3 entries wrong, by up to 8 (2 of the largest)",
         ),
-        (lambda x: x + np.array([0, 0, 4]), "wrong in 1 of 3 entries: 0 where it should not be"),
+        (lambda x: x + np.array([0, 0, 4]), "1 of 3 entries wrong: 0 where it should not be"),
     ],
     ids=["large", "small", "sign", "negative", "zero", "factor", "pattern", "one"],
 )
@@ -135,14 +152,14 @@ def test_size_of_the_mistake_is_put_into_words(gradient, words):
 def test_size_of_a_mistake_that_is_not_finite_is_no_number(value):
     words = of_squares(lambda x: np.array([1.0, 2.0, value])).blocks["x"].size_of_mistake()
 
-    assert words.startswith("wrong in 1 of 3 entries")
+    assert words.startswith("1 of 3 entries wrong")
     assert not re.search("nan|inf", words)
 
 
 def test_one_entry_is_no_entries():
     report = of_squares(lambda x: 2 * x, at=np.array(2.0))
 
-    assert "wrong in 1 of 1 entry: 2 times too large" in str(report)
+    assert "1 of 1 entry wrong: 2 times too large" in str(report)
 
 
 def test_entries_to_look_at_first_are_the_most_wrong():
@@ -236,6 +253,10 @@ REPORT = [
     "gradient_evaluations",
     "blocks",
     "findings",
+    "diagnoses",
+    "equation",
+    "inherited",
+    "reproduce",
 ]
 BLOCK = [
     "verdict",
@@ -263,6 +284,7 @@ ENTRY = [
     "right",
 ]
 FINDING = ["code", "block", "severity", "message", "note", "help"]
+DIAGNOSIS = ["kind", "block", "explains", "entries", "sure", "evidence", "hint"]
 
 
 def plain(report):
@@ -279,14 +301,15 @@ def test_data_have_the_documented_fields():
     assert list(data["blocks"]["W1"]) == BLOCK
     assert list(data["blocks"]["W1"]["worst"]) == ENTRY
     assert list(data["findings"][0]) == FINDING
+    assert list(data["diagnoses"][0]) == DIAGNOSIS
     page = (Path(__file__).parent.parent / "docs" / "report.md").read_text()
-    assert {*REPORT, *BLOCK, *ENTRY, *FINDING} <= set(re.findall(r"`(\w+)`", page))
+    assert {*REPORT, *BLOCK, *ENTRY, *FINDING, *DIAGNOSIS} <= set(re.findall(r"`(\w+)`", page))
 
 
 def test_data_say_what_the_report_says():
     data = plain(check_gradient(cost, lambda p: {"dW1": 2 * p["W1"], "db1": p["b1"].T}, PARAMS))
 
-    assert (data["schema"], data["verdict"], data["entries"]) == (1, "FAIL", 12)
+    assert (data["schema"], data["verdict"], data["entries"]) == (1, "FAIL", 16)
     W1, b1 = data["blocks"].values()
     assert (W1["verdict"], W1["label"], W1["shape"]) == ("FAIL", "dW1", [4, 3])
     assert (W1["entries"], W1["passed"], W1["failed"], W1["inconclusive"]) == (12, 0, 12, 0)
@@ -294,11 +317,18 @@ def test_data_say_what_the_report_says():
     assert (worst["name"], worst["index"], worst["verdict"]) == ("W1[3, 2]", [3, 2], "FAIL")
     assert worst["analytic"] == 3.25
     assert abs(worst["numerical"] - 1.625) <= worst["error"] < 1e-6
-    assert (b1["verdict"], b1["shape"], b1["entries"], b1["worst"]) == ("FAIL", [4, 1], 0, None)
+    assert (b1["verdict"], b1["shape"]) == ("FAIL", [4, 1])
+    assert (b1["entries"], b1["passed"], b1["failed"]) == (4, 4, 0)
     assert [(f["code"], f["block"], f["severity"]) for f in data["findings"]] == [
         ("row-vector", "b1", "error"),
         ("aliases-input", None, "warning"),
     ]
+    assert [(d["kind"], d["block"], d["explains"]) for d in data["diagnoses"]] == [
+        ("row-vector", "b1", 4),
+        ("constant-ratio", "W1", 12),
+        ("regulariser-doubled", "W1", 12),
+    ]
+    assert (data["equation"], data["inherited"]) == (None, [])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -131,14 +131,16 @@ def cases() -> dict[str, Case]:
         ),
         "rank-1": Case(
             "error[rank-1]: `db1` has shape (4,), expected (4, 1)\n"
-            "  note: `b1 - alpha * db1` would broadcast to (4, 4)\n"
+            "  note: the values are right, the shape is not; "
+            "`b1 - alpha * db1` would broadcast to (4, 4)\n"
             "  help: sum with np.sum(..., axis=1, keepdims=True), or reshape to (4, 1)",
             "b1",
             wrong("db1", np.ravel),
         ),
         "row-vector": Case(
             "error[row-vector]: `db1` has shape (1, 4), expected (4, 1)\n"
-            "  note: `b1 - alpha * db1` would broadcast to (4, 4)\n"
+            "  note: the values are right, the shape is not; "
+            "`b1 - alpha * db1` would broadcast to (4, 4)\n"
             "  help: a bias is a column: sum with np.sum(..., axis=1, keepdims=True), or transpose",
             "b1",
             wrong("db1", np.transpose),
@@ -160,7 +162,8 @@ def cases() -> dict[str, Case]:
         ),
         "transposed": Case(
             "error[transposed]: `dW1` has shape (3, 4), expected (4, 3)\n"
-            "  note: the two factors of the product stand in the wrong order\n"
+            "  note: the values are right, the shape is not; "
+            "the two factors of the product stand in the wrong order\n"
             "  help: transpose it, or exchange the factors: (A B^T)^T = B A^T has shape (4, 3)",
             "W1",
             wrong("dW1", np.transpose),
@@ -305,6 +308,24 @@ def cases() -> dict[str, Case]:
             None,
             cost=drifting(after=20),
         ),
+        "stale-cache": Case(
+            "error[stale-cache]: the gradient at one point was another at the first call than "
+            "later (`db1`)\n"
+            "  note: it uses what an earlier call left, and not the point it is given\n"
+            "  help: run the forward pass inside of the gradient, "
+            "or return both from `cost` with jac=True",
+            None,
+            in_turn(chain([1.25], repeat(1.0)), right),
+        ),
+        "stale-cache at every point": Case(
+            "error[stale-cache]: the gradient stays the same elsewhere, although the cost bends "
+            "(`dW1`, `db1`)\n"
+            "  note: it uses what an earlier call left, and not the point it is given\n"
+            "  help: run the forward pass inside of the gradient, "
+            "or return both from `cost` with jac=True",
+            None,
+            lambda p: right(PARAMS),
+        ),
         "cost-not-scalar": Case(
             "error[cost-not-scalar]: `cost` returned shape (1, 5), expected a scalar\n"
             "  note: 5 values look like the losses of examples or outputs, before their mean\n"
@@ -383,7 +404,7 @@ def test_numbers_stay_with_their_block_where_another_is_bad():
 
     block = check_gradient(cost, gradient, PARAMS).blocks["b1"]
 
-    assert block.size_of_mistake() == "wrong in 4 of 4 entries: 3 times too large"
+    assert block.size_of_mistake() == "4 of 4 entries wrong: 3 times too large"
     np.testing.assert_array_equal(block.analytic, 3 * b1.ravel(), strict=True)
     assert (np.abs(block.numerical - b1.ravel()) <= block.error).all()
 
@@ -414,11 +435,26 @@ def test_right_values_in_a_wrong_shape_fail_and_are_never_broadcast(due, came):
         lambda a: 2 * np.sum(a), lambda a: np.full(came, 2.0), np.full(due, 0.5)
     )
 
-    assert report.verdict == Verdict.FAIL
-    assert report.entries == 0
+    assert report.verdict == report.blocks["x"].verdict == Verdict.FAIL
     (finding,) = report.findings
     assert finding.severity == "error"
     assert finding.message == f"`gradient of x` has shape {came}, expected {due}"
+    as_many = np.prod(due) == np.prod(came) and finding.code != "scalar-bias"
+    assert finding.note.startswith("the values are right, the shape is not") == as_many
+    assert report.entries in ([np.prod(due)] if as_many else [0, np.prod(due)])
+
+
+@given(SHAPES, SHAPES)
+def test_wrong_values_in_a_wrong_shape_are_not_called_right(due, came):
+    assume(due != came)
+
+    report = check_gradient(
+        lambda a: 2 * np.sum(a), lambda a: np.full(came, 3.0), np.full(due, 0.5)
+    )
+
+    assert report.verdict == report.blocks["x"].verdict == Verdict.FAIL
+    assert not any("values are right" in finding.note for finding in report.findings)
+    assert report.blocks["x"].count(Verdict.PASS) == 0
 
 
 @pytest.mark.parametrize(
@@ -427,7 +463,8 @@ def test_right_values_in_a_wrong_shape_fail_and_are_never_broadcast(due, came):
         ((4, 1), (4,), "rank-1"),
         ((1, 1), (1,), "rank-1"),
         ((4, 1), (1, 4), "row-vector"),
-        ((4, 1), (4, 4), "not-summed"),
+        ((4, 1), (4, 5), "not-summed"),
+        ((4, 1), (4, 4), "wrong-shape"),
         ((1, 1), (1, 5), "not-summed"),
         ((1, 1), (), "scalar-bias"),
         ((4, 1), (3,), "wrong-shape"),
@@ -450,6 +487,16 @@ def test_shapes_have_their_codes(due, came, code):
     assert finding.code == code
 
 
+def test_square_matrix_for_a_column_is_not_summed_unless_its_rows_are_equal():
+    """Equal rows come from broadcasting a rank-1 array against a column."""
+    square = np.arange(16.0).reshape(4, 4)
+    layout, _ = flatten(np.ones((4, 1)))
+
+    codes = [match(layout, came, ["x"]).findings[0].code for came in (square, square[[1] * 4])]
+
+    assert codes == ["not-summed", "wrong-shape"]
+
+
 @pytest.mark.parametrize(
     "second",
     [
@@ -467,6 +514,16 @@ def test_second_call_that_gives_no_such_gradient_is_nondeterministic(second):
 
     assert report.verdict == Verdict.FAIL
     assert "nondeterministic" in {f.code for f in report.findings if f.block == "b1"}
+
+
+@pytest.mark.parametrize("kept", [np.copy, lambda W1: 3 * W1], ids=["one block", "both"])
+def test_first_gradient_that_later_ones_differ_from_is_of_a_stale_cache(kept):
+    gradients = chain([lambda p: {"W1": kept(p["W1"]), "b1": 2 * p["b1"]}], repeat(right))
+
+    report = check_gradient(cost, lambda p: next(gradients)(p), PARAMS)
+
+    assert report.verdict == Verdict.FAIL
+    assert [(f.code, f.block) for f in report.findings] == [("stale-cache", None)]
 
 
 def test_slight_nondeterminism_is_a_warning_that_shows_the_digits_that_differ():

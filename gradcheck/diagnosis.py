@@ -1,0 +1,521 @@
+"""What kind of mistake a wrong gradient is: guesses that fit, as data, most likely first.
+
+>>> right = np.array([[1.0, 2.0], [3.0, 5.0]])
+>>> for diagnosis in diagnose({"W": Suspect.of("W", right, claim_times=2.0)}, ["W"]):
+...     print(diagnosis)
+`W` is 2 times too large; 2, as the derivative of a square has
+
+`hypotheses` predicts what each mistake would give; here the guesses that fit are weighed. A
+guess that explains many more numbers than it was free to choose is certain; where a block has
+one entry many would fit, and all of them are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from gradcheck.hypotheses import Array, Guess, Setting, Suspect, factors, guesses
+from gradcheck.kinds import KINDS
+from gradcheck.names import Names
+from gradcheck.structure import Finding
+
+__all__ = ["CERTAIN", "Diagnosis", "Sure", "diagnose", "of_findings"]
+
+Sure = Literal["certain", "likely", "possible"]
+
+CERTAIN = 3.0
+"""Entries that bear a guess out, beyond those it was fitted to, from which on it is certain.
+Each fits by accident with a chance of about its relative bar, 1e-9."""
+
+SHOWN = 4
+"""Guesses of one block that are reported."""
+
+MANY = 0.75
+"""A guess that explains this share of the entries is reported, if none explains all."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A kind of mistake that explains a wrong gradient.
+
+    Attributes
+    ----------
+    kind : str
+        Stable name, a key of `kinds.KINDS`; docs/diagnoses.md has them all.
+    block : str or None
+        The block, or the probed intermediate; None if it concerns all blocks alike.
+    explains, entries : int
+        Of so many entries whose derivative is known, so many are as the guess predicts.
+    sure : {"certain", "likely", "possible"}
+        Whether many more entries bear it out than it was fitted to, some, or none.
+    evidence : str
+        One line of fact, a predicate to the block's name.
+    hint : str
+        What to look at, or to write instead.
+    label : str
+        What the gradient calls the block, such as ``db1``.
+    """
+
+    kind: str
+    block: str | None
+    explains: int
+    entries: int
+    sure: Sure
+    evidence: str
+    hint: str
+    label: str = ""
+
+    def __str__(self) -> str:
+        if self.block:
+            return f"`{self.label or self.block}` {self.evidence}"
+        return self.evidence if self.evidence.startswith("`") else f"the gradient {self.evidence}"
+
+    @property
+    def sentence(self) -> str:
+        """The evidence, and the cause where that says more."""
+        kind = KINDS[self.kind]
+        return f"{self}: {kind.meaning}" if kind.adds else str(self)
+
+    @property
+    def meaning(self) -> str:
+        """What the kind means, in a few words."""
+        return KINDS[self.kind].meaning
+
+    def named(self, label: str) -> Diagnosis:
+        """The diagnosis of a block that the gradient calls `label`."""
+        return replace(self, label=label)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The diagnosis as plain data."""
+        names = ("kind", "block", "explains", "entries", "sure", "evidence", "hint")
+        return {name: getattr(self, name) for name in names}
+
+
+@np.errstate(all="ignore")
+def diagnose(
+    suspects: Mapping[str, Suspect], wrong: Sequence[str], setting: Setting | None = None
+) -> tuple[Diagnosis, ...]:
+    """What kind of mistake each wrong block is.
+
+    Parameters
+    ----------
+    suspects : mapping of str to Suspect
+        All blocks that were compared, right ones too.
+    wrong : sequence of str
+        Those that fail.
+    setting : Setting, optional
+
+    Returns
+    -------
+    tuple of Diagnosis
+        Block by block in the order of `wrong`, most likely first. If one guess explains all
+        blocks alike, it is the only one.
+    """
+    setting = replace(setting or Setting(), others=suspects)
+    if len(suspects) > 1 and set(wrong) == set(suspects):
+        together = _together(suspects, setting)
+        if together:
+            return together
+    found: list[Diagnosis] = []
+    for name in wrong:
+        found += _of_block(suspects[name], setting)
+    return tuple(found)
+
+
+def of_findings(
+    findings: Sequence[Finding],
+    misshapen: Mapping[str, Array],
+    suspects: Mapping[str, Suspect],
+    names: Names,
+) -> list[Diagnosis]:
+    """What the findings about structure mean, as diagnoses.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+    misshapen : mapping of str to ndarray
+        What came for the blocks of wrong shape.
+    suspects : mapping of str to Suspect
+        All blocks whose derivative was measured.
+    names : Names
+
+    Returns
+    -------
+    list of Diagnosis
+    """
+    found: list[Diagnosis] = []
+    for finding in findings:
+        if finding.severity != "error" or finding.code == "not-finite":
+            continue
+        name = finding.block
+        if name is not None and name in misshapen:
+            found += _of_shape(finding, misshapen[name], suspects[name], suspects, names)
+        elif finding.code in KINDS:
+            suspect = suspects.get(name or "")
+            entries = suspect.claim.size if suspect else 0
+            found.append(_structural(finding.code, name, 0, entries, finding.message, finding.help))
+    return found
+
+
+def _structural(
+    kind: str, block: str | None, explains: int, entries: int, evidence: str, hint: str = ""
+) -> Diagnosis:
+    told = evidence.removeprefix("the gradient ")
+    told = told.partition("` ")[2] if block and "` " in told else told
+    return Diagnosis(kind, block, explains, entries, "certain", told, hint or KINDS[kind].hint)
+
+
+def _of_shape(
+    finding: Finding,
+    came: Array,
+    suspect: Suspect,
+    suspects: Mapping[str, Suspect],
+    names: Names,
+) -> Iterator[Diagnosis]:
+    """The mistakes that give a block a wrong shape."""
+    name, entries = suspect.name, suspect.claim.size
+    right = int(np.count_nonzero(~suspect.wrong & suspect.known))
+    shape = f"has shape {came.shape}, expected {suspect.shape}"
+
+    def says(kind: str, explains: int, evidence: str) -> Diagnosis:
+        return _structural(kind, name, explains, entries, evidence, finding.help)
+
+    for other in suspects.values():
+        if other.name == name or other.shape != came.shape or other.shape == suspect.shape:
+            continue
+        fits = np.abs(came - other.truth) <= other.bar + 1e-9 * np.abs(other.truth)
+        if fits[np.isfinite(other.bar)].all():
+            kind = "swapped" if _has_shape(suspects, other.name, suspect) else "another-block"
+            evidence = f"{shape}, and is the gradient of `{other.name}`"
+            yield replace(says(kind, came.size, evidence), entries=came.size)
+            return
+    code = finding.code
+    if code == "scalar-bias" or (came.size == 1 < entries):
+        total = suspect.truth.sum()
+        ratio = complex(came.item() / total) if total else np.nan
+        factor = [] if abs(ratio - 1) < 1e-6 else names.of_factor(np.real(ratio), 1e-6)
+        is_sum = bool(abs(ratio - 1) < 1e-6 or factor)
+        besides = f", {np.real(ratio):.6g} times; {factor[0]}" if factor else ""
+        evidence = f"{shape}: one number" + (f", the sum of what is due{besides}" * is_sum)
+        yield says("summed-over-all-axes", entries if is_sum else 0, evidence)
+        if entries == 1:
+            yield replace(says("keepdims-forgotten", right, shape), sure="likely")
+        return
+    if code == "not-summed":
+        columns = came.shape[1]
+        sure = bool(right == entries)
+        evidence = f"{shape}: its {columns} columns are one for each example"
+        told = ", and their sum is what is due"
+        mean = np.abs(suspect.claim / columns - suspect.truth) <= suspect.bar + 1e-9 * np.abs(
+            suspect.truth
+        )
+        if not sure and mean[suspect.known].all():
+            sure, told, right = True, ", and their mean is what is due", entries
+        yield says("not-summed", right, evidence + told * sure)
+        if came.shape[0] == 1:
+            yield replace(says("summed-over-wrong-axis", right, shape), sure="likely")
+        return
+    total = abs(came.sum() - suspect.truth.sum())
+    if code == "row-vector" and right < entries and total <= suspect.bar.sum() + 1e-9:
+        yield says("summed-over-wrong-axis", 0, f"{shape}, and the total of what is due")
+        return
+    square = came.ndim == 2 and came.shape == (entries, entries)
+    if square and (np.abs(came - suspect.truth.ravel()) <= 1e-9 + suspect.bar.ravel()).all():
+        evidence = f"{shape}: it grew by broadcasting, as every row is what is due"
+        yield says("keepdims-forgotten", entries, evidence)
+        return
+    kinds = {"rank-1": "keepdims-forgotten", "row-vector": "row-vector", "transposed": "transposed"}
+    kind = kinds.get(code, "wrong-shape")
+    if code == "wrong-shape" and _of_examples(came, suspect, names):
+        kind, shape = "summed-over-wrong-axis", f"{shape}: one number for each example"
+    same = right == entries
+    evidence = f"{shape}; the values are right" if same else shape
+    if not same and np.isfinite(suspect.claim).all() and entries:
+        evidence = f"{shape}, and wrong values"
+    diagnosis = says(kind, right, evidence)
+    if kind == "row-vector" and same:
+        yield diagnosis
+        if min(suspect.shape, default=1) == 1 and not suspect.name.startswith("b"):
+            yield replace(says("transposed", right, evidence), sure="likely")
+        return
+    # Wrong values are diagnosed apart from their shape.
+    yield (
+        diagnosis
+        if same or not np.isfinite(suspect.claim).all()
+        else replace(diagnosis, sure="likely")
+    )
+
+
+def _has_shape(suspects: Mapping[str, Suspect], name: str, suspect: Suspect) -> bool:
+    return not np.isfinite(suspects[name].claim).all() or bool(suspects[name].wrong.any())
+
+
+def _of_examples(came: Array, suspect: Suspect, names: Names) -> bool:
+    """Whether a shape is that of a vector with a number for each example."""
+    return came.size in names.examples and sorted(came.shape)[:-1] == [1] * (came.ndim - 1)
+
+
+def _together(suspects: Mapping[str, Suspect], setting: Setting) -> tuple[Diagnosis, ...]:
+    """One factor, or one norm, for the whole gradient."""
+    whole = _joined(suspects)
+    known = whole.known
+    telling = [s.known.any() and (s.truth[s.known] != 0).any() for s in suspects.values()]
+    if sum(telling) < 2 or not np.isfinite(whole.claim).all() or not whole.claim.any():
+        return ()
+    fits = [g for g in factors(whole, setting) if g.explained(whole)[known].all()]
+    found = []
+    for guess in fits:
+        kind = "scaled-loss" if guess.kind == "constant-ratio" else guess.kind
+        norm = float(np.linalg.norm(whole.claim))
+        if guess.kind == "constant-ratio" and guess.free == 1 and _is_round(norm):
+            kind = "clipped"
+            guess = replace(guess, evidence=f"is scaled to the norm {norm:.6g}", free=0.5)
+        found.append(_diagnosis(replace(guess, kind=kind), whole, len({g.kind for g in fits})))
+    return tuple(replace(d, block=None) for d in found)
+
+
+def _joined(suspects: Mapping[str, Suspect]) -> Suspect:
+    def flat(name: str) -> Array:
+        return np.concatenate([getattr(s, name).ravel() for s in suspects.values()])
+
+    return Suspect("", flat("claim"), flat("truth"), flat("bar"), flat("at"), flat("wrong"))
+
+
+def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
+    """The guesses for one block, or the pattern of what nothing explains."""
+    found = list(_not_finite(suspect))
+    if found and not (suspect.wrong & np.isfinite(suspect.claim)).any():
+        return found
+    if not suspect.known.any():
+        return found or [_unexplained(suspect, "has no entry that could be measured")]
+    fits = guesses(suspect, setting)
+    if fits:
+        best = max(guess.spare(suspect) for guess in fits)
+        least = min(guess.free for guess in fits if guess.spare(suspect) >= min(best, CERTAIN) - 1)
+        kept = [
+            guess
+            for guess in fits
+            if guess.spare(suspect) >= max(min(best, CERTAIN) - 1, min(best, 0.5))
+            and guess.free <= max(least, 0) + 1
+        ]
+        kinds: dict[str, Guess] = {}
+        for guess in sorted(kept, key=lambda guess: guess.free > 0.5):
+            kinds.setdefault(guess.kind, guess)
+        few = list(kinds.values())[:SHOWN]
+        return found + [_diagnosis(guess, suspect, len(few)) for guess in few]
+    patterns = list(_patterns(suspect, setting))
+    return found + (patterns or [_unexplained(suspect, _shape_of_residual(suspect))])
+
+
+def _diagnosis(guess: Guess, suspect: Suspect, rivals: int) -> Diagnosis:
+    explained, known = guess.explained(suspect), suspect.known
+    spare = guess.spare(suspect)
+    sure: Sure = "possible" if spare < 0.5 else "likely" if spare < CERTAIN else "certain"
+    if rivals > 1 and sure == "certain":
+        sure = "likely"
+    return Diagnosis(
+        kind=guess.kind,
+        block=suspect.name,
+        explains=int(np.count_nonzero(explained)),
+        entries=int(np.count_nonzero(known)),
+        sure=sure,
+        evidence=guess.evidence,
+        hint=guess.hint or KINDS[guess.kind].hint,
+    )
+
+
+def _not_finite(suspect: Suspect) -> Iterator[Diagnosis]:
+    bad = ~np.isfinite(suspect.claim)
+    if bad.any():
+        place = ", ".join(str(int(k)) for k in np.argwhere(bad)[0])
+        count = int(np.count_nonzero(bad))
+        evidence = f"is not finite in {count} of {bad.size} entries, the first being [{place}]"
+        where = _where(bad)
+        yield Diagnosis(
+            kind="not-finite",
+            block=suspect.name,
+            explains=count,
+            entries=bad.size,
+            sure="certain",
+            evidence=evidence + (f": {where}" if where else ""),
+            hint=KINDS["not-finite"].hint,
+        )
+
+
+def _patterns(suspect: Suspect, setting: Setting) -> Iterator[Diagnosis]:
+    """Mistakes in a part of the block, and in one example."""
+    known, wrong = suspect.known, suspect.wrong & suspect.known
+    right = known & ~wrong
+    found = list(_in_part(suspect, setting, wrong, right)) if wrong.any() and right.any() else []
+    yield from found or _of_example(suspect, setting)
+
+
+def _in_part(suspect: Suspect, setting: Setting, wrong: Array, right: Array) -> Iterator[Diagnosis]:
+    """Only some entries are wrong: which, and in what they differ."""
+    part = Suspect(
+        suspect.name,
+        suspect.claim[wrong],
+        suspect.truth[wrong],
+        suspect.bar[wrong],
+        suspect.at[wrong],
+        wrong[wrong],
+    )
+    how = [g for g in _parts_guesses(part, setting) if g.explained(part)[part.known].all()]
+    where, count = _where(wrong), int(np.count_nonzero(wrong))
+    rest = f"right in the other {int(np.count_nonzero(right))}"
+    what = how[0].evidence.replace(" everywhere", "") if how else "is wrong"
+    kinds = []
+    index = np.argwhere(wrong)
+    if count == 1:
+        kinds.append("single-entry")
+        if np.abs(suspect.claim[right]).max() <= abs(part.claim[0]) < abs(part.truth[0]):
+            kinds.append("clipped")
+    if suspect.claim.ndim == 2 and (count > 1 or min(suspect.shape) == 1):
+        kinds += [
+            kind
+            for axis, kind in ((0, "single-row"), (1, "single-column"))
+            if suspect.shape[axis] > 1 and np.unique(index[:, axis]).size == 1
+        ]
+    if how and not kinds:
+        kinds.append(how[0].kind)
+    for kind in kinds:
+        place = where or f"in {count} entries"
+        yield Diagnosis(
+            kind=kind,
+            block=suspect.name,
+            explains=count + int(np.count_nonzero(right)),
+            entries=count + int(np.count_nonzero(right)),
+            sure="certain" if np.count_nonzero(right) >= CERTAIN and len(kinds) == 1 else "likely",
+            evidence=f"{what} {place}, {rest}",
+            hint=KINDS[kind].hint,
+        )
+
+
+def _parts_guesses(part: Suspect, setting: Setting) -> Iterator[Guess]:
+    if not part.claim.any():
+        yield Guess("zero", "is 0", part.claim, part.bar)
+        return
+    for guess in factors(part, setting):
+        if guess.spare(part) > 0:
+            yield guess
+
+
+def _of_example(suspect: Suspect, setting: Setting) -> Iterator[Diagnosis]:
+    """A residual along one example of the data."""
+    residual = np.where(suspect.known, suspect.claim - suspect.truth, 0.0)
+    if suspect.claim.ndim == 0 or suspect.claim.ndim > 2 or np.iscomplexobj(residual):
+        return
+    matrix = residual.reshape(suspect.shape) if residual.ndim == 2 else residual[:, None]
+    left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
+    blur = np.sqrt(residual.size) * suspect.bar[suspect.known].max() + 1e-9 * np.abs(
+        suspect.truth[suspect.known]
+    ).max(initial=0.0)
+    if sizes[0] <= 100 * blur or (sizes[1:] > blur).any():
+        return
+    known = int(np.count_nonzero(suspect.known))
+
+    def says(sure: Sure, evidence: str) -> Diagnosis:
+        hint = KINDS["single-example"].hint
+        return Diagnosis("single-example", suspect.name, known, known, sure, evidence, hint)
+
+    for name, array in setting.names.data:
+        if array.ndim != 2 or array.dtype.kind not in "fiu":
+            continue
+        for axis, thing in ((1, "column"), (0, "row")):
+            vectors = np.moveaxis(array, axis, 0).astype(float)
+            for side in (left[:, 0], right[0]):
+                if not 3 <= side.size == vectors.shape[1]:
+                    continue
+                norms = np.linalg.norm(vectors, axis=1)
+                off = np.abs(np.abs(vectors @ side) - norms)
+                close = np.flatnonzero(
+                    (off <= (1e-7 + (blur / sizes[0]) ** 2) * norms) & (norms > 0)
+                )
+                if close.size == 1:
+                    k = int(close[0])
+                    sure: Sure = "certain" if side.size > CERTAIN else "likely"
+                    yield says(sure, f"is off along {thing} {k} of {name} alone")
+                    return
+    if min(matrix.shape) > 1:
+        rank = "is off by a matrix of rank 1, as one example's part, or a mean's, is"
+        yield _unexplained(suspect, rank)
+        yield says("possible", rank)
+
+
+def _unexplained(suspect: Suspect, evidence: str) -> Diagnosis:
+    return Diagnosis(
+        kind="unexplained",
+        block=suspect.name,
+        explains=0,
+        entries=int(np.count_nonzero(suspect.known)),
+        sure="possible",
+        evidence=evidence,
+        hint=KINDS["unexplained"].hint,
+    )
+
+
+def _shape_of_residual(suspect: Suspect) -> str:
+    """Where the residual is, how large, and its rank if that is low."""
+    known, wrong = suspect.known, suspect.wrong & suspect.known
+    residual = np.where(known, suspect.claim - suspect.truth, 0.0)
+    size = np.abs(suspect.truth[known]).max(initial=0.0)
+    share = f"by up to {np.abs(residual).max() / size:.2g} of its largest entry" if size else ""
+    count = int(np.count_nonzero(wrong))
+    text = f"is off in {count} of {int(np.count_nonzero(known))} entries {share}".rstrip()
+    where = _where(wrong)
+    if where and count < known.sum():
+        return f"{text}, all of them {where}"
+    if residual.ndim == 2 and min(residual.shape) > 1:
+        sizes = np.linalg.svd(residual, compute_uv=False)
+        blur = np.sqrt(residual.size) * suspect.bar[known].max(initial=0.0) + 1e-9 * size
+        rank = int(np.count_nonzero(sizes > blur))
+        if 0 < rank < min(residual.shape):
+            return f"{text}; the residual has rank {rank}"
+        for axis, thing in ((0, "row"), (1, "column")):
+            norms = np.linalg.norm(residual, axis=1 - axis)
+            if norms.max() > 0.9 * np.linalg.norm(norms):
+                return f"{text}, mostly in {thing} {int(np.argmax(norms))}"
+    return f"{text}; no known kind of mistake gives these values"
+
+
+def _where(mask: Array) -> str:
+    """Where the true entries of a mask lie, in words; empty if they form no pattern."""
+    index = np.argwhere(mask)
+    if mask.ndim == 0 or not len(index):
+        return ""
+    if len(index) == 1:
+        return f"in entry [{', '.join(str(int(k)) for k in index[0])}]"
+    names = {2: ("row", "column")}.get(
+        mask.ndim, tuple(f"axis {k}, place" for k in range(mask.ndim))
+    )
+    for axis, thing in enumerate(names):
+        places = sorted(set(index[:, axis].tolist()))
+        full = np.take(mask, places, axis).all()
+        if mask.ndim > 1 and len(places) == 1:
+            return f"in {thing} {places[0]}"
+        if full and len(places) < mask.shape[axis]:
+            shown = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
+            return f"in {thing}s {shown}" if mask.ndim == 2 else f"in places {shown}"
+    if mask.ndim == 2 and mask.shape[0] == mask.shape[1]:
+        off = index[:, 0] - index[:, 1]
+        for test, words in (
+            ((off == 0).all(), "on the diagonal"),
+            ((off < 0).all(), "above the diagonal"),
+            ((off > 0).all(), "below the diagonal"),
+            ((off != 0).all(), "off the diagonal"),
+        ):
+            if test:
+                return words
+    return ""
+
+
+def _is_round(x: float) -> bool:
+    """Whether a number is 1, 2 or 5 times a power of ten, as limits of norms are."""
+    if not x > 0:
+        return False
+    digits = x / 10.0 ** np.floor(np.log10(x))
+    return bool(np.min(np.abs(digits - np.array([1.0, 2.0, 5.0, 10.0]))) < 1e-9)

@@ -1,0 +1,151 @@
+"""What a failing check hands to its diagnosis: suspects, names, and a few more evaluations.
+
+>>> diagnoses = explain(point, layout, claim, comparison, findings, names)  # doctest: +SKIP
+
+`hypotheses` and `diagnosis` know arrays alone. Here they are cut out of what `check` has: each
+block with its claim, its measured derivative and the bar, and, asked for only where a guess
+needs it, second derivatives and the growth of the cost far away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck.comparison import Comparison
+from gradcheck.diagnosis import Diagnosis, diagnose, of_findings
+from gradcheck.differences import FIRST, Indices, Point, first_pass
+from gradcheck.hypotheses import Setting, Suspect
+from gradcheck.names import Names
+from gradcheck.noise import Values
+from gradcheck.parameters import Block, Layout
+from gradcheck.structure import Claim, Finding
+from gradcheck.verdict import Verdict
+
+__all__ = ["explain", "suspects"]
+
+FAR = 2.0**20
+"""How far out, in sizes of the block, its penalty outgrows everything else."""
+
+
+def explain(
+    point: Point,
+    layout: Layout,
+    claim: Claim,
+    comparison: Comparison | None,
+    findings: Sequence[Finding],
+    names: Names,
+    *,
+    inner: bool = False,
+) -> tuple[Diagnosis, ...]:
+    """The kinds of mistake that explain a gradient that has failed.
+
+    Parameters
+    ----------
+    point : Point
+    layout : Layout
+    claim : Claim
+    comparison : Comparison, optional
+        None if nothing could be compared.
+    findings : sequence of Finding
+        Among them those about shapes, whose blocks are compared as far as they can be.
+    names : Names
+    inner : bool
+        Whether the block is an intermediate of a forward pass.
+
+    Returns
+    -------
+    tuple of Diagnosis
+    """
+    seen = suspects(point.x, claim, comparison) if comparison else {}
+    by_name = {block.name: block for block in layout.blocks}
+    setting = Setting(
+        names=names,
+        inner=inner,
+        curvature=lambda name, places: _curvature(point, by_name[name], places),
+        quadratic=lambda name: _quadratic(point, by_name[name]),
+    )
+    beside = {n: _measured(point, by_name[n]) for n in claim.misshapen if n not in seen}
+    structural = of_findings(findings, claim.misshapen, {**beside, **seen}, names)
+    done = {d.block for d in structural if d.sure == "certain" and d.kind != "conjugated"}
+    wrong = [name for name, suspect in seen.items() if suspect.wrong.any() and name not in done]
+    told = {d.block for d in structural}
+    guessed = diagnose(seen, wrong, setting)
+    found = [*structural, *(d for d in guessed if d.kind != "unexplained" or d.block not in told)]
+    return tuple(d.named(claim.labels.get(d.block or "", "")) for d in found)
+
+
+def suspects(x: Values, claim: Claim, comparison: Comparison) -> dict[str, Suspect]:
+    """Every block that was compared, as arrays of its shape."""
+    found, start = {}, 0
+    for block in claim.compared:
+        made = comparison.rows(slice(start, start + block.size))
+        start += block.size
+        values = claim.values[block.name]
+        rounding = 4 * claim.eps[block.name] * np.abs(values[np.isfinite(values)]).max(initial=0.0)
+        found[block.name] = _suspect(
+            block,
+            values,
+            made.found.derivative[:, 0],
+            made.found.error[:, 0] + rounding,
+            x[block.slice],
+            made.decision.verdict[:, 0] == Verdict.FAIL,
+        )
+    return found
+
+
+def _suspect(
+    block: Block, claim: Values, truth: Values, bar: Values, at: Values, wrong: Any
+) -> Suspect:
+    if block.is_complex:
+        claim, truth, at = (part[0::2] + 1j * part[1::2] for part in (claim, truth, at))
+        bar, wrong = np.hypot(bar[0::2], bar[1::2]), wrong[0::2] | wrong[1::2]
+    arrays = (array.reshape(block.shape) for array in (claim, truth, bar, at, wrong))
+    return Suspect(block.name, *arrays)
+
+
+def _measured(point: Point, block: Block) -> Suspect:
+    """A block whose claim cannot be laid beside it; two steps tell its derivative well enough."""
+    found, _ = first_pass(point, np.arange(block.start, block.stop))
+    nothing = np.full(block.size, np.nan)
+    return _suspect(
+        block,
+        nothing,
+        found.derivative[:, 0],
+        found.error[:, 0],
+        point.x[block.slice],
+        np.ones(block.size, dtype=bool),
+    )
+
+
+def _curvature(point: Point, block: Block, places: Indices) -> tuple[Values, Values]:
+    """Second and third derivatives by some entries, from four evaluations each."""
+    entries = block.start + places
+    h = point.scale[entries] * np.exp2(-np.array(FIRST, dtype=float)[:, None])
+    steps = point.steps(entries, h)
+    bend, slope = steps.bend[..., 0], steps.slope[..., 0]
+    return bend[0] / h[0], 6 * (slope[0] - slope[1]) / (h[0] ** 2 - h[1] ** 2)
+
+
+@np.errstate(all="ignore")
+def _quadratic(point: Point, block: Block) -> float:
+    """The `q` of a cost that grows as ``q/2 |block|^2`` in all directions alike, else NaN.
+
+    A loss of bounded slope, such as the logistic one, is outgrown by a quadratic penalty far
+    out. A loss that is itself quadratic is not, but grows otherwise along another direction.
+    """
+    at = point.x[block.slice]
+    size = float(at @ at)
+    if block.size < 2 or size == 0:
+        return np.nan
+    signs = np.resize([1.0, -1.0, -1.0, 1.0, 1.0], block.size)
+    found = []
+    for direction in (at, signs * np.roll(np.abs(at), 1)):
+        points = np.repeat(point.x[None], 3, axis=0)
+        points[:, block.slice] = np.multiply.outer(FAR * np.array([1.0, 1.5, 2.0]), direction)
+        low, middle, high = point.f(points).ravel()
+        found.append((low - 2 * middle + high) / (0.5 * FAR) ** 2 / size)
+    alike = abs(found[0] - found[1]) <= 1e-5 * max(map(abs, found)) + 1e-12
+    return float(found[0]) if alike else np.nan

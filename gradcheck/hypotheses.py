@@ -1,0 +1,691 @@
+"""Hypotheses about a wrong gradient: each predicts the very values that the mistake would give.
+
+>>> suspect = Suspect.of("W", truth=np.array([[1.0, 2.0], [3.0, 4.0]]), claim_times=-1.0)
+>>> [guess.kind for guess in guesses(suspect, Setting())]
+['sign']
+
+A hypothesis is a function of a `Suspect` and the `Setting` that yields `Guess`es, and `guesses`
+keeps those that fit every entry within its error bar. None of them evaluates the cost, but for
+two that ask the setting for a few values more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import combinations, permutations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck.names import CLOSE, SIMPLE, Names
+
+__all__ = ["Guess", "Setting", "Suspect", "guesses"]
+
+Array = NDArray[Any]
+
+TELLING = 10.0
+"""A prediction tells something where it is so many bars away from the right value."""
+
+FLOOR = 1e-9
+"""Relative difference that is never held against a prediction; that of `verdict`."""
+
+LONG = 400
+"""Rows, columns or places that are tried one by one; beyond, only what costs no loop is."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A block whose gradient fails; arrays of the block's shape, complex if it is.
+
+    Attributes
+    ----------
+    name : str
+    claim : ndarray
+        What the user's gradient says.
+    truth, bar : ndarray
+        What was measured, and by how much a right claim may differ from it.
+    at : ndarray
+        The block's own value at the point.
+    wrong : ndarray of bool
+        Entries that fail.
+    """
+
+    name: str
+    claim: Array
+    truth: Array
+    bar: Array
+    at: Array
+    wrong: Array
+
+    @classmethod
+    def of(cls, name: str, truth: Array, claim_times: float = 1.0) -> Suspect:
+        """One whose claim is a multiple of the truth, all of it known to 1e-10."""
+        claim = claim_times * truth
+        bar = np.full(truth.shape, 1e-10)
+        return cls(name, claim, truth, bar, np.ones(truth.shape), np.abs(claim - truth) > bar)
+
+    @property
+    def known(self) -> Array:
+        """Entries of which something is known."""
+        finite = np.isfinite(self.truth) & np.isfinite(self.bar) & np.isfinite(self.claim)
+        sizes = np.maximum(np.abs(self.truth), np.abs(self.claim))
+        return finite & (self.bar <= 0.1 * sizes[finite].max(initial=0.0))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the block."""
+        return self.claim.shape
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What else is known where a gradient fails.
+
+    Attributes
+    ----------
+    names : Names
+    others : mapping of str to Suspect
+        The other blocks, right ones too.
+    inner : bool
+        Whether the block is an intermediate, such as the argument of an activation.
+    curvature : callable, optional
+        Second and third derivatives by some entries of a block, for a few evaluations:
+        ``curvature(name, places)``.
+    quadratic : callable, optional
+        The coefficient ``q`` with which the cost grows as ``q / 2 |block|^2`` when the block
+        grows beyond bounds, or NaN: ``quadratic(name)``.
+    """
+
+    names: Names = field(default_factory=Names)
+    others: Mapping[str, Suspect] = field(default_factory=dict)
+    inner: bool = False
+    curvature: Callable[[str, Array], tuple[Array, Array]] | None = None
+    quadratic: Callable[[str], float] | None = None
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A mistake that would give these values.
+
+    Attributes
+    ----------
+    kind : str
+        A key of `kinds.KINDS`.
+    evidence : str
+        One line, a predicate to the block's name: ``is 12 times too large``.
+    predicted, width : ndarray
+        The values, and by how much they may be off.
+    free : int
+        Numbers that were fitted to the claim; one with a name of its own counts half.
+    hint : str
+        What to write instead, if more can be said than the kind says.
+    """
+
+    kind: str
+    evidence: str
+    predicted: Array
+    width: Array
+    free: float = 0
+    hint: str = ""
+
+    def explained(self, suspect: Suspect) -> Array:
+        """Entries whose claim is as predicted."""
+        width = self.width + FLOOR * np.abs(self.predicted)
+        done: Array = np.abs(suspect.claim - self.predicted) <= width
+        return done & suspect.known
+
+    def spare(self, suspect: Suspect) -> float:
+        """Entries that bear the guess out, beyond those that its free numbers were taken from."""
+        apart = np.abs(self.predicted - suspect.truth) > TELLING * (self.width + suspect.bar)
+        return float(np.count_nonzero(apart & self.explained(suspect))) - self.free
+
+
+def guesses(suspect: Suspect, setting: Setting) -> list[Guess]:
+    """The guesses that explain every entry of which something is known, the simplest first."""
+    known = suspect.known
+    if not known.any():
+        return []
+    found: list[Guess] = []
+    for hypotheses in (SIMPLE_KINDS, OTHER_KINDS):
+        if any(guess.spare(suspect) >= 3 for guess in found):
+            break
+        for hypothesis in hypotheses:
+            found += [
+                guess
+                for guess in hypothesis(suspect, setting)
+                if guess.explained(suspect)[known].all() and guess.spare(suspect) > -1.5
+            ]
+    return found
+
+
+def nothing_there(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+    """Exact zeros, one constant, or the parameter itself."""
+    claim = suspect.claim
+    if not claim.any():
+        yield Guess("zero", "is 0 everywhere", claim, suspect.bar)
+        return
+    if np.array_equal(claim, suspect.at):
+        yield Guess("not-computed", "is the parameter itself", claim, suspect.bar)
+    if claim.size > 1 and (claim == claim.flat[0]).all() and not any(sums(suspect, Setting())):
+        constant = f"is {_number(claim.flat[0])} in every entry"
+        yield Guess("not-computed", constant, claim, suspect.bar, free=1)
+
+
+def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """A constant times what is due."""
+    found = _factor(suspect.claim, suspect.truth, suspect.bar)
+    if found is None:
+        return
+    c, close = found
+    predicted, width = c * suspect.truth, abs(c) * suspect.bar
+    size = _times(c)
+    if abs(c + 1) <= close:
+        yield Guess("sign", "has the wrong sign", -suspect.truth, suspect.bar)
+        return
+    named = setting.names.of_factor(c.real, close) if np.isreal(c) else []
+    for kind, factor in (("sum-for-mean", c), ("mean-for-sum", 1 / c)):
+        for name in setting.names.examples_of(np.real(factor), close):
+            yield Guess(kind, f"is {size}; {name}", predicted, width, free=0.5)
+    examples = setting.names.examples_of(np.real(c), close)
+    examples += setting.names.examples_of(np.real(1 / c), close)
+    rest = [name for name in named if not examples or name in SIMPLE.values()]
+    if rest:
+        yield Guess(
+            "constant-ratio", f"is {size}; {' or '.join(rest[:2])}", predicted, width, free=0.5
+        )
+    elif not examples:
+        yield Guess("constant-ratio", f"is {size}", predicted, width, free=1)
+
+
+def magnitudes(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+    """The absolute value, or its negative."""
+    truth = suspect.truth[suspect.known]
+    if np.iscomplexobj(truth) or (truth >= 0).all() or (truth <= 0).all():
+        return
+    for sign, words in ((1, "the absolute value of"), (-1, "minus the absolute value of")):
+        predicted = sign * np.abs(suspect.truth)
+        yield Guess("sign", f"is {words} what is due", predicted, suspect.bar)
+
+
+def arrangements(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """The right numbers, or a multiple of them, in other places."""
+    fits = False
+    for kind, words, move in _moves(suspect):
+        truth, bar = move(suspect.truth), move(suspect.bar)
+        if (np.abs(truth - suspect.truth) <= bar + suspect.bar).all():
+            continue
+        for guess in _rescaled(suspect, setting, kind, words, truth, bar):
+            fits |= bool(guess.explained(suspect)[suspect.known].all())
+            yield guess
+    for axis in range(len(suspect.shape)):
+        if not fits:
+            yield from _permuted(suspect, axis)
+
+
+def _moves(suspect: Suspect) -> Iterator[tuple[str, str, Callable[[Array], Array]]]:
+    """Ways to move the numbers of an array about, in words and as functions."""
+    shape, ndim = suspect.shape, len(suspect.shape)
+    for axes in permutations(range(ndim)):
+        if axes != tuple(range(ndim)) and tuple(shape[k] for k in axes) == shape and ndim < 5:
+            words = "is the transpose of what is due" if ndim == 2 else f"has its axes as {axes}"
+            yield "transposed", words, partial(np.transpose, axes=axes)
+    if ndim == 2 and shape[0] != shape[1] and min(shape) > 1:
+        words = "is what is due, reshaped where it should be transposed"
+        for kind in ("transposed", "permuted"):
+            yield kind, words, lambda array: array.T.reshape(shape)
+            yield kind, words, lambda array: array.reshape(shape[::-1]).T
+    long = [axis for axis in range(ndim) if shape[axis] > 1]
+    for count in range(1, len(long) + 1):
+        for axes in combinations(long, count):
+            words = f"is reversed along {_axes(axes)}"
+            yield "permuted", words, partial(np.flip, axis=axes)
+    for axis in long:
+        for k in range(1, min(shape[axis], 9)):
+            for shift in (k, -k):
+                words = f"is shifted by {k} {'forwards' if shift > 0 else 'back'} along axis {axis}"
+
+                roll = partial(np.roll, shift=shift, axis=axis)
+                yield "shifted", words + ", around the end", roll
+                yield "shifted", words, partial(_slid, shift=shift, axis=axis)
+
+
+def _slid(array: Array, shift: int, axis: int) -> Array:
+    """Rolled, with zeros where the array has come round the end."""
+    moved = np.roll(array, shift, axis)
+    edge = slice(0, shift) if shift > 0 else slice(shift, None)
+    moved[(slice(None),) * axis + (edge,)] = 0
+    return moved
+
+
+def _permuted(suspect: Suspect, axis: int) -> Iterator[Guess]:
+    """Slices along an axis in another order."""
+    n = suspect.shape[axis]
+    if not 2 < n <= LONG or not suspect.known.all():
+        return
+    claim, truth, bar = (
+        np.moveaxis(array, axis, 0).reshape(n, -1)
+        for array in (suspect.claim, suspect.truth, suspect.bar)
+    )
+    width = bar + FLOOR * np.abs(truth)
+    alike = (np.abs(claim[:, None] - truth) <= width).all(axis=2)
+    order = np.argmax(alike, axis=1)
+    if alike.sum(axis=1).min() < 1 or np.unique(order).size < n:
+        return
+    predicted, width = (np.take(array, order, axis) for array in (suspect.truth, suspect.bar))
+    thing = ("row", "column")[axis] if len(suspect.shape) == 2 else f"slice along axis {axis}"
+    if len(suspect.shape) == 1 or suspect.truth.size == n:
+        thing = "entry"
+    shown = ", ".join(str(int(k)) for k in order[:6]) + (", ..." if n > 6 else "")
+    words = f"is in another order: {_plural(thing)} {shown} of what is due"
+    # An order that fits by accident needs a coincidence for each slice.
+    yield Guess("permuted", words, predicted, width, free=1)
+
+
+def of_other_blocks(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """The gradient of another block, in its place or added to it."""
+    for name, other in setting.others.items():
+        if other.truth.size != suspect.truth.size or name == suspect.name:
+            continue
+        truth, bar = (array.reshape(suspect.shape) for array in (other.truth, other.bar))
+        back = Guess("", "", suspect.truth.reshape(other.shape), suspect.bar.reshape(other.shape))
+        swapped = other.known.any() and back.explained(other)[other.known].all()
+        kind = "swapped" if swapped else "another-block"
+        words = f"and `{name}` have each other's gradient" if swapped else f"is that of `{name}`"
+        yield Guess(kind, words, truth, bar)
+        added = f"has that of `{name}` added to it"
+        yield Guess("another-block", added, suspect.truth + truth, suspect.bar + bar)
+
+
+def sums(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """Sums over axes that should have been kept, spread over the block again."""
+    long = [axis for axis in range(len(suspect.shape)) if suspect.shape[axis] > 1]
+    for count in range(len(long), 0, -1):
+        for axes in combinations(long, count):
+            everything = count == len(long)
+            kind = "summed-over-all-axes" if everything else "summed-over-wrong-axis"
+            what = "all entries" if everything else _axes(axes)
+            total, width = (
+                array.sum(axis=axes, keepdims=True) + 0 * array
+                for array in (suspect.truth, suspect.bar)
+            )
+            words = f"is the sum over {what} of what is due"
+            size = int(np.prod([suspect.shape[axis] for axis in axes]))
+            if not _alike(suspect.claim, axes):
+                continue
+            yield Guess(kind, words, total, width)
+            mean = f"is the mean over {what} of what is due"
+            yield Guess(kind, mean, total / size, width / size)
+            yield from _rescaled(suspect, setting, kind, words, total, width)
+
+
+def totals(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+    """A vector whose total is right: it was summed over another axis of the same length."""
+    vector = max(suspect.shape, default=1) == suspect.claim.size > 1
+    if not vector or not suspect.known.all():
+        return
+    width = suspect.bar.sum() + FLOOR * np.abs(suspect.truth).sum()
+    if abs(suspect.claim.sum() - suspect.truth.sum()) <= width:
+        words = f"has the right total, {_number(suspect.truth.sum())}, in the wrong entries"
+        free = suspect.claim.size - 1
+        yield Guess("summed-over-wrong-axis", words, suspect.claim, suspect.bar, free=free)
+
+
+def penalties(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """A residual proportional to the parameter, or to its sign."""
+    residual = suspect.claim - suspect.truth
+    for power, of in ((1, "W"), (0, "sign(W)")):
+        base = suspect.at if power else np.sign(suspect.at)
+        found = _factor(residual, base, suspect.bar, of_claim=True)
+        if found is None:
+            continue
+        c, close = found
+        if not np.isreal(c):
+            continue
+        of = of.replace("W", suspect.name)
+        for kind, words, hint in _of_penalty(suspect, setting, float(c.real), close, of, power):
+            free = 0.5 if ";" in words else 1
+            yield Guess(kind, words, suspect.truth + c * base, suspect.bar, free=free, hint=hint)
+
+
+def _of_penalty(
+    suspect: Suspect, setting: Setting, c: float, close: float, of: str, power: int
+) -> Iterator[tuple[str, str, str]]:
+    """Which mistakes with a regulariser leave the residual ``c * parameter``."""
+    names = setting.names.of_penalty(abs(c), max(close, CLOSE))
+    named = f"; {names[0]}" if names else ""
+    words = f"has {_number(abs(c))} * {of} too {'much' if c > 0 else 'little'}{named}"
+    hint = f"{'subtract' if c > 0 else 'add'} {_number(abs(c))} * {of}"
+    due = setting.quadratic(suspect.name) if setting.quadratic and power else np.nan
+    whole = "regulariser-missing" if c < 0 else "regulariser-doubled"
+    if c > 0 and _is_bias(suspect):
+        yield "regulariser-on-bias", words, hint
+    elif np.isfinite(due) and abs(due) > 1e-6 * abs(c):
+        factor = f"write {_number(due)} * {of} in place of {_number(due + c)} * {of}"
+        exact = abs(c / due - np.sign(c)) < 1e-4
+        if exact:
+            yield whole, words, hint if c < 0 else factor
+        # With two examples, a forgotten 1/m doubles it.
+        if not exact or (c > 0 and setting.names.of_scalar(due + c, 1e-4)):
+            yield "regulariser-factor", f"{words}: the penalty has the wrong factor", factor
+    else:
+        kinds = [whole, "regulariser-factor"]
+        plain = names and setting.names.is_plain(abs(c), max(close, CLOSE))
+        for kind in kinds if plain or (not names and c < 0) else kinds[::-1]:
+            yield kind, words, hint
+
+
+def offsets(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+    """A constant added to every entry."""
+    if suspect.claim.size < 2:
+        return
+    residual = suspect.claim - suspect.truth
+    found = _factor(residual, np.ones(suspect.shape), suspect.bar, of_claim=True)
+    if found is not None:
+        c = found[0]
+        words = f"is off by {_number(c)} in every entry"
+        yield Guess("constant-residual", words, suspect.truth + c, suspect.bar, free=1)
+
+
+def mixtures(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """A multiple of what is due and of the parameter: one of two terms has the wrong factor."""
+    known = suspect.known
+    if np.count_nonzero(known) < 4 or np.iscomplexobj(suspect.claim):
+        return
+    if not np.isfinite(suspect.at).all():
+        return
+    base = np.stack([suspect.truth[known], suspect.at[known]], axis=1)
+    weight = 1 / (suspect.bar[known] + FLOOR * np.abs(suspect.truth[known]))
+    (c, d), _, rank, _ = np.linalg.lstsq(
+        base * weight[:, None], suspect.claim[known] * weight, rcond=None
+    )
+    if rank < 2 or not np.isfinite([c, d]).all():
+        return
+    predicted = c * suspect.truth + d * suspect.at
+    width = (1 + abs(c)) * suspect.bar
+    examples = setting.names.examples_of(c, 1e-6), setting.names.examples_of(1 / c, 1e-6)
+    name = next(iter([*examples[0], *examples[1], *setting.names.of_factor(c, 1e-6)]), "")
+    if name:
+        kind = (
+            "sum-for-mean" if examples[0] else "mean-for-sum" if examples[1] else "constant-ratio"
+        )
+        words = f"is {_times(c)}; {name}; but for its penalty"
+        yield Guess(kind, words, predicted, width, free=2)
+
+
+def limits(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+    """Values limited to an interval."""
+    largest = np.abs(suspect.claim).max()
+    if (
+        np.iscomplexobj(suspect.claim)
+        or np.sum(np.abs(suspect.claim) == largest) < 2
+        or not largest
+    ):
+        return
+    words = f"is limited to [-{_number(largest)}, {_number(largest)}]"
+    predicted = np.clip(suspect.truth, -largest, largest)
+    yield Guess("clipped", words, predicted, suspect.bar, free=1)
+
+
+def parametrisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+    """A factor that is a function of the parameter: the chain rule's, forgotten or too much."""
+    at = suspect.at
+    if np.iscomplexobj(at):
+        return
+    for words, base in (
+        ("x", at),
+        ("1/x", 1 / at),
+        ("exp(x)", np.exp(at)),
+        ("exp(-x)", np.exp(-at)),
+        ("exp(2x)", np.exp(2 * at)),
+        ("exp(-2x)", np.exp(-2 * at)),
+        ("2x", 2 * at),
+        ("x^2", at**2),
+        ("1/x^2", 1 / at**2),
+    ):
+        one = base.size == 1
+        if np.isfinite(base).all() and (one or np.ptp(base) > 1e-6 * np.abs(base).max()):
+            evidence = f"is {words} times what is due, x being `{suspect.name}` itself"
+            predicted, width = suspect.truth * base, np.abs(suspect.bar * base)
+            yield Guess("parametrisation", evidence, predicted, width, free=0.5)
+
+
+def _sigmoid(z: Array) -> Array:
+    return 1 / (1 + np.exp(-z))
+
+
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "sigmoid": (_sigmoid, lambda z: _sigmoid(z) * (1 - _sigmoid(z))),
+    "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
+    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)),
+    "softplus": (lambda z: np.logaddexp(0, z), _sigmoid),
+    "silu": (
+        lambda z: z * _sigmoid(z),
+        lambda z: _sigmoid(z) * (1 + z * (1 - _sigmoid(z))),
+    ),
+    "elu": (lambda z: np.where(z > 0, z, np.expm1(z)), lambda z: np.where(z > 0, 1.0, np.exp(z))),
+    "arctan": (np.arctan, lambda z: 1 / (1 + z**2)),
+    "sin": (np.sin, np.cos),
+    "exp": (np.exp, np.exp),
+}
+"""Activations and their derivatives that are tried."""
+
+OF_OUTPUT: dict[str, Callable[[Array], Array]] = {
+    "tanh": lambda a: 1 - a**2,
+    "sigmoid": lambda a: a * (1 - a),
+}
+"""Derivatives as functions of the output, which are wrong if given the argument."""
+
+
+def activations(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """The derivative of an activation, forgotten, doubled, another's, or at another place."""
+    if not setting.inner or np.iscomplexobj(suspect.at):
+        return
+    z, truth, bar = suspect.at, suspect.truth, suspect.bar
+    missing, another = "activation-derivative-missing", "activation-derivative-of-another"
+    wrong = "activation-derivative-at-wrong-argument"
+    for name, (g, slope) in ACTIVATIONS.items():
+        due = slope(z)
+        options = [(missing, f"lacks the derivative of {name}", np.ones(z.shape))]
+        options.append((wrong, f"has {name}'(A) where {name}'(Z) is due", slope(g(z))))
+        if name in OF_OUTPUT:
+            words = f"has the formula of {name}' for its output, with the argument put in"
+            options.append((wrong, words, OF_OUTPUT[name](z)))
+        for other, (_, its) in ACTIVATIONS.items():
+            if other == name:
+                continue
+            words = f"has the derivative of {other} where that of {name} is due"
+            options.append((another, words, its(z)))
+            if other in OF_OUTPUT:
+                options.append((another, f"{words}, from its output", OF_OUTPUT[other](g(z))))
+        for kind, words, came in options:
+            # Where nothing is due, as of relu below 0, any number may have come.
+            lost = (due == 0) & (came != 0)
+            factor = np.where(due == 0, np.where(came == 0, 1.0, np.nan), came / due)
+            predicted = np.where(lost, suspect.claim, truth * factor)
+            width = np.where(lost, bar, np.abs(bar * np.nan_to_num(factor)))
+            yield Guess(kind, words, predicted, width, free=float(np.count_nonzero(lost)))
+        words = f"has the derivative of {name} once too often"
+        yield Guess("activation-derivative-doubled", words, truth * due, bar * np.abs(due))
+
+
+def ratios_by_slice(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+    """Each row, or each column, off by a factor of its own."""
+    if len(suspect.shape) != 2 or min(suspect.shape) < 2 or max(suspect.shape) > LONG:
+        return
+    for axis, thing in ((1, "row"), (0, "column")):
+        predicted, width = suspect.truth.copy(), suspect.bar.copy()
+        factors = []
+        for k in range(suspect.shape[1 - axis]):
+            one = (k, slice(None)) if axis == 1 else (slice(None), k)
+            found = _factor(suspect.claim[one], suspect.truth[one], suspect.bar[one])
+            c = found[0] if found else 1.0
+            factors.append(c)
+            predicted[one] *= c
+            width[one] *= abs(c)
+        shown = ", ".join(_number(c) for c in factors[:4]) + (", ..." if len(factors) > 4 else "")
+        words = f"is off by a factor of its own in each {thing}: {shown}"
+        yield Guess(f"ratio-by-{thing}", words, predicted, width, free=len(factors))
+
+
+def roundings(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+    """Whole numbers, or numbers with few digits."""
+    claim, truth = suspect.claim, suspect.truth
+    if np.iscomplexobj(claim) or not claim.any():
+        return
+    with np.errstate(all="ignore"):
+        if (claim == np.round(claim)).all() and (
+            np.abs(truth - np.round(truth)) > suspect.bar
+        ).any():
+            for words, cut in (("cut", np.trunc), ("rounded", np.round), ("cut down", np.floor)):
+                evidence = f"is {words} to whole numbers"
+                yield Guess("integer-truncation", evidence, cut(truth), suspect.bar)
+        for kind, digits in ((np.float16, 3), (np.float32, 7)):
+            narrow = claim.astype(kind)
+            if (narrow == claim).all() and claim.any():
+                unit = np.finfo(kind).eps
+                width = suspect.bar + 4 * unit * np.abs(truth) + unit * np.abs(truth).max()
+                evidence = f"holds {np.dtype(kind)} numbers, of {digits} digits"
+                # Numbers with so few digits are no accident, and bear the guess out themselves.
+                yield Guess("precision", evidence, truth, width, free=0.0 - claim.size)
+                break
+        size = np.abs(truth[suspect.known]).max(initial=0.0)
+        off = np.abs(claim - truth)[suspect.known].max(initial=0.0)
+        if 0 < off <= 1e-5 * size:
+            evidence = f"is right to {off / size:.1e} of its largest entry"
+            width = np.full(claim.shape, off)
+            yield Guess("precision", evidence, truth, width, free=0)
+            yield Guess("finite-difference", evidence, truth, width, free=0)
+
+
+def differences(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """A residual like the truncation error of a difference with one step.
+
+    That is ``h/2 f''`` for a forward difference, and ``h^2/6 f'''`` for a centered one.
+    """
+    residual, known = suspect.claim - suspect.truth, suspect.known
+    size = np.abs(suspect.truth[known]).max(initial=0.0)
+    if setting.curvature is None or np.iscomplexobj(residual):
+        return
+    if not 0 < np.abs(residual[known]).max(initial=0.0) <= 0.1 * size:
+        return
+    places = np.flatnonzero(known.ravel())[:8]
+    off, bar = residual.ravel()[places], suspect.bar.ravel()[places]
+    second, third = setting.curvature(suspect.name, places)
+    for side, base in (("", second / 2), ("centered", third / 6)):
+        found = _factor(off, base, bar, of_claim=True)
+        if found is None:
+            continue
+        c = float(np.real(found[0]))
+        h = c if not side else np.sqrt(max(c, 0.0))
+        fits = np.abs(off - c * base) <= 0.05 * np.abs(off) + 0.02 * np.abs(off).max() + 4 * bar
+        if fits.all() and 1e-12 < abs(h) < 1:
+            side = side or ("forward" if h > 0 else "backward")
+            evidence = f"is itself a {side} difference, with a step of about {abs(h):.1e}"
+            width = np.abs(residual)
+            free = 2 - places.size
+            yield Guess("finite-difference", evidence, suspect.truth, width, free=free)
+            return
+
+
+Hypothesis = Callable[[Suspect, Setting], Iterator[Guess]]
+
+SIMPLE_KINDS: tuple[Hypothesis, ...] = (
+    nothing_there,
+    factors,
+    activations,
+    arrangements,
+    of_other_blocks,
+    sums,
+    magnitudes,
+    penalties,
+    offsets,
+    limits,
+)
+OTHER_KINDS: tuple[Hypothesis, ...] = (
+    differences,
+    roundings,
+    parametrisations,
+    mixtures,
+    ratios_by_slice,
+    totals,
+)
+"""The latter are tried only where none of the former fits beyond doubt."""
+
+
+def _rescaled(
+    suspect: Suspect, setting: Setting, kind: str, words: str, base: Array, bar: Array
+) -> Iterator[Guess]:
+    """`base`, or a multiple of it by a factor that has a name."""
+    yield Guess(kind, words, base, bar)
+    found = _factor(suspect.claim, base, bar)
+    if found is None:
+        return
+    c, close = found
+    if not np.isreal(c) or abs(c - 1) <= close:
+        return
+    names = ["-1"] if abs(c + 1) <= close else setting.names.of_factor(float(np.real(c)), close)
+    if names:
+        size = "with the wrong sign" if names == ["-1"] else f"{_times(c)} besides; {names[0]}"
+        yield Guess(kind, f"{words}, {size}", c * base, abs(c) * bar, free=0.5)
+
+
+def _factor(
+    claim: Array, base: Array, bar: Array, *, of_claim: bool = False
+) -> tuple[complex, float] | None:
+    """The ``c`` of ``claim = c * base``, from the entry that tells it best, and how well it does.
+
+    `bar` is that of `base`, or with `of_claim` that of the claim.
+    """
+    with np.errstate(all="ignore"):
+        c = claim / base
+        blur = bar / np.abs(base) if of_claim else bar * np.abs(c) / np.abs(base)
+        blur = blur + FLOOR * np.abs(c)
+        clear = np.isfinite(blur) & (blur <= 0.01 * np.abs(c)) & (c != 0)
+    if not clear.any():
+        return None
+    k = int(np.argmin(np.where(clear, blur / np.abs(c), np.inf)))
+    best = c.flat[k]
+    return best if np.iscomplexobj(c) else float(best), float(2 * blur.flat[k] / abs(best)) + 1e-12
+
+
+def _alike(claim: Array, axes: tuple[int, ...]) -> bool:
+    """Whether an array is constant along some axes, up to rounding."""
+    spread = np.abs(claim - claim.mean(axis=axes, keepdims=True)).max()
+    return bool(spread <= 1e-12 * np.abs(claim).max())
+
+
+def _is_bias(suspect: Suspect) -> bool:
+    """Whether a block looks like a bias: a vector, or named like one."""
+    name = suspect.name.rpartition(".")[2].lower()
+    vector = len(suspect.shape) < 2 or min(suspect.shape) == 1
+    return vector and name.startswith(("b", "c", "intercept", "beta0"))
+
+
+def _axes(axes: tuple[int, ...]) -> str:
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+
+
+def _plural(thing: str) -> str:
+    if thing == "entry":
+        return "entries"
+    first, _, rest = thing.partition(" ")
+    return f"{first}s {rest}".strip()
+
+
+def _number(value: Any) -> str:
+    return f"{np.real(value):.6g}" if np.isreal(value) else f"{complex(value):.6g}"
+
+
+def _times(c: complex) -> str:
+    if not np.isreal(c):
+        return f"{complex(c):.6g} times what is due"
+    size = float(np.real(c))
+    if size < 0:
+        return f"{size:.6g} times what is due"
+    if size >= 1:
+        return f"{size:.6g} times too large" if size > 1.01 else f"too large by {size - 1:.3g}"
+    return f"{1 / size:.6g} times too small" if size < 0.99 else f"too small by {1 - size:.3g}"

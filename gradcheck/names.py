@@ -1,0 +1,269 @@
+"""Names for numbers: a factor of 12 is the number of columns of X.
+
+>>> def cost(W, X):
+...     return np.sum(W @ X)
+>>> Names.of(cost, params=[("W", (3, 4))], args=(np.ones((4, 10)),)).of_factor(10.0)
+['10 = columns of X']
+
+A factor alone says little; that there are as many examples says what to mend. The sizes come
+from the user's own names for them, from the parameters, and from the arrays that the cost is
+given or holds in its closure; the scalars (a penalty, a temperature) likewise.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from gradcheck.parameters import children
+
+__all__ = ["Names"]
+
+DEPTH = 3
+"""Functions within functions whose closures are searched."""
+
+EXAMPLES = {"m", "N", "B", "batch", "batch_size", "examples", "n_examples", "n_samples", "samples"}
+"""What the number of examples is commonly called."""
+
+CLOSE = 1e-7
+"""Relative difference within which a measured factor is a size. Sizes are far farther apart."""
+
+SIMPLE = {
+    2.0: "2, as the derivative of a square has",
+    0.5: "1/2, as the cost of a square has",
+    -2.0: "-2",
+    -0.5: "-1/2",
+    4.0: "4 = 2 * 2",
+    0.25: "1/4 = 1/2 * 1/2",
+}
+"""Factors that need no size to explain them."""
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
+@dataclass(frozen=True)
+class Names:
+    """Everything of the user's that has a name and is a number.
+
+    Attributes
+    ----------
+    sizes : tuple of (str, int)
+        ``("columns of X", 12)``, or the user's own ``("m", 12)``.
+    scalars : tuple of (str, float)
+        ``("lam", 0.1)``.
+    examples : frozenset of int
+        Sizes that the data has and the parameters need not: numbers of examples.
+    data : tuple of (str, ndarray)
+        The arrays that the cost is given or holds.
+    """
+
+    sizes: tuple[tuple[str, int], ...] = ()
+    scalars: tuple[tuple[str, float], ...] = ()
+    examples: frozenset[int] = frozenset()
+    data: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        cost: Callable[..., Any],
+        *,
+        params: Sequence[tuple[str, tuple[int, ...]]],
+        args: tuple[Any, ...] = (),
+        dimensions: Mapping[str, int] | None = None,
+    ) -> Names:
+        """What can be found.
+
+        Parameters
+        ----------
+        cost : callable
+        params : sequence of (name, shape)
+        args : tuple
+            Further arguments of `cost`.
+        dimensions : mapping of str to int, optional
+            The user's own names of sizes; others are then not looked for.
+        """
+        held = [*_arguments(cost, args), *_held(cost, DEPTH)]
+        data = _distinct([(n, v) for n, v in held if isinstance(v, np.ndarray) and v.ndim])
+        scalars = _distinct([(name, float(v)) for name, v in held if _is_scalar(v)])
+        inner = {size for _, shape in params for size in shape}
+        if dimensions:
+            sizes = [(name, int(size)) for name, size in dimensions.items()]
+            examples = {size for name, size in sizes if name in EXAMPLES}
+            examples = examples or {size for _, size in sizes if size not in inner}
+        else:
+            shapes = [(name, array.shape) for name, array in data]
+            sizes = [pair for shaped in (shapes, params) for pair in _axes(shaped)]
+            axes = [set(shape) for _, shape in shapes]
+            shared = {n for one, other in combinations(axes, 2) for n in one & other}
+            outer = set().union(*axes) - inner
+            examples = (shared & outer) or outer or shared
+        return cls(tuple(sizes), tuple(scalars), frozenset(examples - {1}), tuple(data))
+
+    def examples_of(self, factor: float, close: float = CLOSE) -> list[str]:
+        """Names of a number of examples that is `factor`: ``["12 = columns of X"]``."""
+        found = {n for n in self.examples if abs(factor - n) <= close * n}
+        return [_equal(str(n), self._called(n)) for n in sorted(found)]
+
+    def of_factor(self, factor: float, close: float = CLOSE) -> list[str]:
+        """Equations that explain a factor, the simplest first; empty if there are none."""
+        found = []
+        for value, text in self._candidates():
+            if abs(factor - value) <= close * abs(value):
+                found.append(text)
+        return list(dict.fromkeys(found))[:3]
+
+    def of_scalar(self, factor: float, close: float = CLOSE) -> list[str]:
+        """The user's scalars that are `factor`."""
+        return [name for name, x in self.scalars if abs(factor - x) <= close * abs(x) and x]
+
+    def is_plain(self, factor: float, close: float = CLOSE) -> bool:
+        """Whether a factor is a scalar of the user's, or that over a size, and no less simple."""
+        sizes = [1, *(n for _, n in self.sizes)]
+        return any(self.of_scalar(factor * n, close) for n in sizes)
+
+    def of_penalty(self, factor: float, close: float = CLOSE) -> list[str]:
+        """Equations that explain a factor of a penalty, in which a scalar has a part."""
+        names = tuple(name for name, _ in self.scalars)
+        found = []
+        for name, value in self.scalars:
+            for n in dict.fromkeys([1, *(n for _, n in self.sizes)]):
+                for k, times in ((1, ""), (2, "2 "), (0.5, "1/2 ")):
+                    if value and abs(factor - k * value / n) <= close * abs(factor):
+                        over = f"/{n}, {n} = {self._called(n)}" if n > 1 else ""
+                        found.append(_equal(f"{factor:.6g}", f"{times}{name}{over}"))
+        return found or ([] if names else self.of_factor(factor, close))
+
+    def _called(self, size: int) -> str:
+        """The first name of a size among the data, and the first among the parameters."""
+        names = [name for name, n in self.sizes if n == size]
+        arrays = tuple(f" of {name}" for name, _ in self.data)
+        of_data = [name for name in names if name.endswith(arrays)] if arrays else []
+        others = [name for name in names if name not in of_data]
+        return " = ".join([*of_data[:1], *others[:1]])
+
+    def _candidates(self) -> Iterator[tuple[float, str]]:
+        sizes = {n: self._called(n) for _, n in self.sizes if n > 1}
+        for sign, minus in ((1, ""), (-1, "-")):
+            for n, name in sizes.items():
+                yield sign * n, _equal(f"{minus}{n}", f"{minus}{name}")
+                yield sign / n, _equal(f"{minus}1/{n}", f"{n} = {name}", joint=", ")
+        yield from SIMPLE.items()
+        for value, name in ((value, name) for name, value in self.scalars if value not in (0, 1)):
+            yield value, _equal(f"{value:.6g}", name)
+            yield 1 / value, _equal(f"{1 / value:.6g}", f"1/{name}")
+            yield value**2, _equal(f"{value**2:.6g}", f"{name}^2")
+            yield 1 / value**2, _equal(f"{value**-2:.6g}", f"1/{name}^2")
+            yield 1 - value, _equal(f"{1 - value:.6g}", f"1 - {name}")
+            for n, size in sizes.items():
+                yield value / n, _equal(f"{value / n:.6g}", f"{name}/{n}, {n} = {size}")
+                yield n / value, _equal(f"{n / value:.6g}", f"{n}/{name}, {n} = {size}")
+        for n, name in sizes.items():
+            less = max(n - 1, 2)
+            for factor, text in (
+                (2 * n, f"2 * {n}"),
+                (n / 2, f"{n}/2"),
+                (2 / n, f"2/{n}"),
+                (1 / (2 * n), f"1/(2 * {n})"),
+                (less / n, f"{less}/{n}"),
+                (n / less, f"{n}/{less}"),
+                (n**2, f"{n}^2"),
+                (1 / n**2, f"1/{n}^2"),
+                (np.sqrt(n), f"sqrt({n})"),
+                (1 / np.sqrt(n), f"1/sqrt({n})"),
+            ):
+                yield factor, f"{text}, {n} = {name}"
+        pairs = [(n, k) for n in sizes for k in sizes if n != k]
+        for n, k in pairs:
+            where = f"{n} = {sizes[n]}, {k} = {sizes[k]}"
+            yield n / k, f"{n}/{k}, {where}"
+            if n < k:
+                yield n * k, f"{n} * {k}, {where}"
+                yield 1 / (n * k), f"1/({n} * {k}), {where}"
+
+
+def _equal(number: str, name: str, joint: str = " = ") -> str:
+    return f"{number}{joint}{name}"
+
+
+def _axes(shaped: Sequence[tuple[str, tuple[int, ...]]]) -> Iterator[tuple[str, int]]:
+    """A name for each axis of each array."""
+    for name, shape in shaped:
+        if len(shape) == 1:
+            yield f"length of {name}", shape[0]
+        elif len(shape) == 2:
+            yield f"columns of {name}", shape[1]
+            yield f"rows of {name}", shape[0]
+        else:
+            yield from ((f"axis {k} of {name}", size) for k, size in enumerate(shape))
+
+
+def _arguments(cost: Callable[..., Any], args: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    """Arrays and numbers in `args`, by the names that `cost` has for them."""
+    try:
+        names = [p.name for p in inspect.signature(cost).parameters.values() if p.kind <= 1][1:]
+    except (TypeError, ValueError):
+        names = []
+    for k, value in enumerate(args):
+        ordinal = ORDINALS[k] if k < len(ORDINALS) else f"{k + 1}th"
+        yield from _leaves(names[k] if k < len(names) else f"the {ordinal} argument", value)
+
+
+def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    """Arrays and numbers that a function holds: in its closure, defaults, object or module."""
+    if depth == 0:
+        return
+    if isinstance(function, functools.partial):
+        yield from _arguments(function.func, (None, *function.args))
+        found = dict(function.keywords)
+        yield from _held(function.func, depth - 1)
+    elif inspect.ismethod(function):
+        found = dict(getattr(function.__self__, "__dict__", {}))
+        yield from _held(function.__func__, depth - 1)
+    elif inspect.isfunction(function):
+        code, cells = function.__code__, function.__closure__ or ()
+        found = {n: function.__globals__.get(n) for n in code.co_names}
+        for name, cell in zip(code.co_freevars, cells, strict=True):
+            try:
+                found[name] = cell.cell_contents
+            except ValueError:  # not yet assigned
+                continue
+    else:
+        found = dict(getattr(function, "__dict__", {}))
+    for name, value in found.items():
+        if inspect.isroutine(value) or isinstance(value, functools.partial):
+            # Of modules' functions only the user's own nearby ones can hold the data.
+            if not (getattr(value, "__module__", None) or "numpy").startswith(("numpy", "scipy")):
+                yield from _held(value, depth - 1)
+        elif not inspect.ismodule(value) and not inspect.isclass(value):
+            yield from _leaves(name, value)
+
+
+def _leaves(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (np.ndarray, int, float, np.generic)):
+        yield name, value
+    elif depth:
+        for (kind, key), child in children(value) or ():
+            inner = f"{name}[{key!r}]" if kind != "field" else f"{name}.{key}"
+            yield from _leaves(str(key) if kind == "key" else inner, child, depth - 1)
+
+
+def _is_scalar(value: Any) -> bool:
+    return (
+        isinstance(value, (int, float, np.number))
+        and not isinstance(value, (bool, np.complexfloating))
+        and bool(np.isfinite(value))
+    )
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """One value for each name, the first."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        found.setdefault(name, value)
+    return list(found.items())

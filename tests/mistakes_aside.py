@@ -1,0 +1,577 @@
+"""Mistakes kept aside: more of those in `mistakes`, for judging diagnoses on what nobody saw.
+
+    python tests/mistakes_aside.py
+
+Which stand here and which there was drawn at random. Diagnoses are not to be fitted to these.
+"""
+
+from functools import partial
+
+import functions as f
+import numpy as np
+from mistakes import (
+    DB1,
+    DB2,
+    Mistake,
+    after,
+    data_in_single_precision,
+    differences,
+    edit,
+    in_half_precision,
+    kept,
+    net,
+    penalised,
+    summary,
+)
+
+__all__ = ["ASIDE"]
+
+ASIDE = (
+    Mistake(
+        net("sigmoid"), "db2 not divided by m", edit(DB2 + " / m", DB2), {"sum-for-mean"}, "b2"
+    ),
+    Mistake(
+        net("softplus"),
+        "features counted for examples",
+        edit("m = X.shape[1]", "m = X.shape[0]"),
+        {"scaled-loss"},
+        None,
+    ),
+    Mistake(
+        f.net,
+        "target and prediction exchanged",
+        edit("dZ2 = A2 - Y", "dZ2 = Y - A2"),
+        {"sign"},
+        None,
+    ),
+    Mistake(
+        net("softplus"),
+        "db2 a row",
+        edit(DB2, "np.sum(dZ2.T, axis=0, keepdims=True)"),
+        {"row-vector"},
+        "b2",
+    ),
+    Mistake(
+        net("leaky_relu"),
+        "db1 summed over everything",
+        edit(DB1, "np.sum(dZ1)"),
+        {"summed-over-all-axes"},
+        "b1",
+    ),
+    Mistake(
+        net("softplus", m=5, n2=3, n0=4),
+        "db1 summed over units, as many as examples",
+        edit(DB1, "np.sum(dZ1, axis=0).reshape(b1.shape)"),
+        {"summed-over-wrong-axis"},
+        "b1",
+    ),
+    Mistake(f.net, "dW1 transposed", edit("dZ1 @ X.T", "X @ dZ1.T"), {"transposed"}, "W1"),
+    Mistake(
+        net("sigmoid", n0=5),
+        "square dW1 transposed",
+        edit("dZ1 @ X.T", "X @ dZ1.T"),
+        {"transposed"},
+        "W1",
+    ),
+    Mistake(
+        net("sigmoid"),
+        "derivative of the activation forgotten",
+        edit(" * g1_prime(Z1)", ""),
+        {"activation-derivative-missing", "unexplained"},
+        "W1 b1",
+    ),
+    Mistake(
+        net("sigmoid", m=1, n1=1),
+        "derivative of the activation forgotten, one example and unit",
+        edit(" * g1_prime(Z1)", ""),
+        {"activation-derivative-missing", "constant-ratio"},
+        "W1",
+        exact=False,
+    ),
+    Mistake(
+        f.net,
+        "derivative of the activation at A1",
+        edit("g1_prime(Z1)", "g1_prime(A1)"),
+        {"activation-derivative-at-wrong-argument", "unexplained"},
+        "W1 b1",
+    ),
+    Mistake(
+        f.net,
+        "last example dropped",
+        edit("dZ2 = A2 - Y", "dZ2 = (A2 - Y) * (np.arange(m) < m - 1)"),
+        {"single-example"},
+        "W1 b1 W2 b2",
+    ),
+    Mistake(f.net, "db2 not returned", edit(', "b2": db2', ""), {"missing-block"}, "b2"),
+    Mistake(net("softplus"), "None for db1", edit('"b1": db1', '"b1": None'), {"none"}, "b1"),
+    Mistake(net("sigmoid"), "no return", edit("return {", "_ = {"), {"none"}, None),
+    Mistake(
+        net("relu"),
+        "a list for a dict",
+        edit('return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}', "return [dW1, db1, dW2, db2]"),
+        {"wrong-structure"},
+        None,
+    ),
+    Mistake(
+        f.net,
+        "W2 updated before its use in dA1",
+        edit("dA1 = W2.T @ dZ2", "dA1 = (W2 - 0.1 * dW2).T @ dZ2"),
+        {"unexplained"},
+        "W1 b1",
+    ),
+    Mistake(
+        f.net, "b1 returned for db1", edit('"b1": db1', '"b1": b1.copy()'), {"not-computed"}, "b1"
+    ),
+    Mistake(
+        net("softplus"),
+        "data in single precision",
+        data_in_single_precision,
+        {"precision"},
+        "W1 b1 W2 b2",
+    ),
+    Mistake(f.net, "computed in half precision", in_half_precision, {"precision"}, "W1 b1 W2 b2"),
+    Mistake(
+        net("sigmoid"),
+        "forward differences",
+        differences(1e-4, 0),
+        {"finite-difference"},
+        "W1 b1 W2 b2",
+    ),
+    Mistake(
+        f.net,
+        "dW2 clipped",
+        edit("dW2 = dZ2 @ A1.T / m", "dW2 = np.clip(dZ2 @ A1.T / m, -0.1, 0.1)"),
+        {"clipped"},
+        "W2",
+    ),
+    Mistake(
+        net("sigmoid"), "units in reverse order", after(W1=lambda d: d[::-1]), {"permuted"}, "W1"
+    ),
+    Mistake(
+        f.penalised_net,
+        "penalty of W1 forgotten",
+        edit('    gradient["W1"] += lam / m * params["W1"]\n', ""),
+        {"regulariser-missing"},
+        "W1",
+    ),
+    Mistake(
+        penalised("softplus"),
+        "b1 penalised",
+        edit("    return", '    gradient["b1"] += lam / m * params["b1"]\n    return'),
+        {"regulariser-on-bias"},
+        "b1",
+    ),
+    Mistake(
+        penalised("leaky_relu"),
+        "penalties forgotten",
+        edit(
+            '    gradient["W1"] += lam / m * params["W1"]\n',
+            "",
+            '    gradient["W2"] += lam / m * params["W2"]\n',
+            "",
+        ),
+        {"regulariser-missing"},
+        "W1 W2",
+    ),
+    Mistake(
+        f.penalised_net,
+        "penalty subtracted",
+        edit('gradient["W2"] += lam', 'gradient["W2"] -= lam'),
+        {"regulariser-factor"},
+        "W2",
+    ),
+    Mistake(
+        penalised("relu"),
+        "lam / 2m for lam / m",
+        edit('lam / m * params["W2"]', 'lam / (2 * m) * params["W2"]'),
+        {"regulariser-factor"},
+        "W2",
+    ),
+    Mistake(
+        penalised("sigmoid"),
+        "b2 penalised with lam",
+        edit("    return", '    gradient["b2"] += lam * params["b2"]\n    return'),
+        {"regulariser-on-bias"},
+        "b2",
+    ),
+    Mistake(
+        f.deep_net,
+        "derivative of tanh forgotten",
+        edit("dZ1 = W2.T @ dZ2 * (1 - A1**2)", "dZ1 = W2.T @ dZ2"),
+        {"activation-derivative-missing", "unexplained"},
+        "W1 b1",
+    ),
+    Mistake(
+        f.deep_net,
+        "square forgotten",
+        edit("(1 - A2**2)", "(1 - A2)"),
+        {"activation-derivative-of-another", "unexplained"},
+        "W1 b1 W2 b2",
+    ),
+    Mistake(
+        partial(f.deep_net, n2=5),
+        "db1 and db2 exchanged",
+        edit('"b1": db1', '"b1": db2', '"b2": db2', '"b2": db1'),
+        {"swapped"},
+        "b1 b2",
+    ),
+    Mistake(
+        f.deep_net,
+        "first layer detached",
+        edit("dZ1 = W2.T @ dZ2 * (1 - A1**2)", "dZ1 = np.zeros_like(A1)"),
+        {"zero"},
+        "W1 b1",
+    ),
+    Mistake(
+        f.deep_net, "half of dW3", edit("dW3 = dZ3", "dW3 = 0.5 * dZ3"), {"constant-ratio"}, "W3"
+    ),
+    Mistake(
+        f.deep_net,
+        "dW2 scaled to norm 0.1",
+        edit("    db2 =", "    dW2 *= 0.1 / np.linalg.norm(dW2)\n    db2 ="),
+        {"clipped"},
+        "W2",
+    ),
+    Mistake(
+        f.softmax_regression,
+        "sum of the losses",
+        edit("dZ = (A - Y) / m", "dZ = A - Y"),
+        {"sum-for-mean"},
+        None,
+    ),
+    Mistake(
+        f.softmax_regression,
+        "target forgotten",
+        edit("(A - Y) / m", "A / m"),
+        {"unexplained"},
+        "W b",
+    ),
+    Mistake(
+        f.softmax_regression,
+        "db summed over everything",
+        edit("np.sum(dZ, axis=1, keepdims=True)", "np.sum(dZ)"),
+        {"summed-over-all-axes"},
+        "b",
+    ),
+    Mistake(
+        f.softmax_regression,
+        "db without keepdims",
+        edit(", keepdims=True)", ")"),
+        {"keepdims-forgotten"},
+        "b",
+    ),
+    Mistake(
+        f.batch_norm,
+        "dgamma left at ones",
+        edit('"gamma": dgamma', '"gamma": np.ones_like(gamma)'),
+        {"not-computed"},
+        "gamma",
+    ),
+    Mistake(
+        f.layer_norm,
+        "Z for Z_hat",
+        edit("dgamma = np.sum(dA * Z_hat", "dgamma = np.sum(dA * Z"),
+        {"unexplained"},
+        "gamma",
+    ),
+    Mistake(
+        f.layer_norm,
+        "dgamma summed over units",
+        edit(
+            "dgamma = np.sum(dA * Z_hat, axis=1, keepdims=True)",
+            "dgamma = np.sum(dA * Z_hat, axis=0, keepdims=True)",
+        ),
+        {"summed-over-wrong-axis"},
+        "gamma",
+    ),
+    Mistake(
+        f.layer_norm,
+        "dW scaled to norm 1",
+        edit("    return", "    dW /= np.linalg.norm(dW)\n    return"),
+        {"clipped"},
+        "W",
+    ),
+    Mistake(
+        f.recurrent_net,
+        "time not reversed",
+        edit("reversed(range(len(X)))", "range(len(X))"),
+        {"unexplained"},
+        "Wx Wh b",
+    ),
+    Mistake(
+        f.recurrent_net,
+        "sum of the losses",
+        edit("(H[-1] - Y) / m", "H[-1] - Y"),
+        {"sum-for-mean"},
+        None,
+    ),
+    Mistake(
+        f.attention,
+        "d for its root",
+        edit("keepdims=True)) / np.sqrt(d)", "keepdims=True)) / d"),
+        {"constant-ratio"},
+        "Wq Wk",
+    ),
+    Mistake(
+        f.attention,
+        "softmax summed over queries",
+        edit("np.sum(A * dA, axis=1, keepdims=True)", "np.sum(A * dA, axis=0, keepdims=True)"),
+        {"unexplained"},
+        "Wq Wk",
+    ),
+    Mistake(f.attention, "dS not transposed", edit("dS.T @ Q", "dS @ Q"), {"unexplained"}, "Wk"),
+    Mistake(
+        f.attention, "dQ for dK", edit("dWk = X.T @ dK", "dWk = X.T @ dQ"), {"another-block"}, "Wk"
+    ),
+    Mistake(
+        f.attention, "data in single precision", data_in_single_precision, {"precision"}, "Wq Wk Wv"
+    ),
+    Mistake(
+        f.linear_regression,
+        "half forgotten",
+        edit("dw = X.T @ r / m", "dw = 2 * X.T @ r / m", "np.sum(r) / m", "2 * np.sum(r) / m"),
+        {"scaled-loss"},
+        None,
+    ),
+    Mistake(
+        f.linear_regression,
+        "dw a column",
+        edit("X.T @ r / m", "X.T @ r[:, None] / m"),
+        {"wrong-shape"},
+        "w",
+    ),
+    Mistake(
+        f.linear_regression,
+        "dw not summed",
+        edit("X.T @ r / m", "X * r[:, None] / m"),
+        {"not-summed"},
+        "w",
+    ),
+    Mistake(
+        f.linear_regression, "db left at 0", edit("db = np.sum(r) / m", "db = 0.0"), {"zero"}, "b"
+    ),
+    Mistake(
+        f.logistic_regression,
+        "penalty forgotten",
+        edit(" + lam * w", ""),
+        {"regulariser-missing"},
+        "w",
+    ),
+    Mistake(
+        f.logistic_regression,
+        "penalty of absolute values",
+        edit("lam * w", "lam * np.sign(w)"),
+        {"unexplained"},
+        "w",
+    ),
+    Mistake(
+        f.logistic_regression,
+        "last example cut off",
+        edit("m = len(X)", "X, Y = X[:-1], Y[:-1]\n    m = len(X)"),
+        {"single-example"},
+        "w",
+        exact=False,
+    ),
+    Mistake(
+        f.poisson_regression,
+        "exposure forgotten",
+        edit("exposure * np.exp", "np.exp"),
+        {"unexplained"},
+        "w",
+        exact=False,
+    ),
+    Mistake(
+        f.poisson_regression, "sign of db", edit("db = np.sum(r)", "db = -np.sum(r)"), {"sign"}, "b"
+    ),
+    Mistake(
+        f.gaussian,
+        "half of the square",
+        edit("keepdims=True) / m\n    return", "keepdims=True) / (2 * m)\n    return"),
+        {"unexplained"},
+        "log_sigma",
+    ),
+    Mistake(
+        f.gaussian,
+        "dlog_sigma left at ones",
+        edit('"log_sigma": dlog_sigma', '"log_sigma": np.ones_like(mu)'),
+        {"not-computed"},
+        "log_sigma",
+    ),
+    Mistake(
+        f.gaussian,
+        "derivative by sigma",
+        edit("return", "dlog_sigma = dlog_sigma / sigma\n    return"),
+        {"ratio-by-row", "unexplained"},
+        "log_sigma",
+    ),
+    Mistake(f.gaussian, "absolute value of dmu", after(mu=np.abs), {"sign", "single-entry"}, "mu"),
+    Mistake(
+        f.gaussian,
+        "dmu without keepdims",
+        edit("R / sigma, axis=1, keepdims=True)", "R / sigma, axis=1)"),
+        {"keepdims-forgotten"},
+        "mu",
+    ),
+    Mistake(f.gaussian, "gradient of the step before", kept, {"stale-cache"}, "mu log_sigma"),
+    Mistake(
+        f.covariance,
+        "upper triangle not left out",
+        edit("np.tril((X - mu) @ V.T / m - by_determinant)", "(X - mu) @ V.T / m - by_determinant"),
+        {"unexplained"},
+        "L",
+    ),
+    Mistake(
+        f.covariance, "determinant forgotten", edit(" - by_determinant)", ")"), {"unexplained"}, "L"
+    ),
+    Mistake(
+        f.covariance,
+        "central differences of L",
+        differences(1e-2, 1e-2, "L"),
+        {"finite-difference"},
+        "L",
+    ),
+    Mistake(
+        f.factorisation,
+        "penalty of U doubled",
+        edit("lam * U", "2 * lam * U"),
+        {"regulariser-doubled"},
+        "U",
+    ),
+    Mistake(
+        f.factorisation,
+        "U returned for dU",
+        edit('"U": dU', '"U": U.copy()'),
+        {"not-computed"},
+        "U",
+    ),
+    Mistake(f.factorisation, "computed in half precision", in_half_precision, {"precision"}, "U V"),
+    Mistake(
+        f.convolution,
+        "db a mean over positions",
+        edit("np.sum(dZ, axis=(0, 2))", "np.sum(np.mean(dZ, axis=2), axis=0)"),
+        {"mean-for-sum"},
+        "b",
+    ),
+    Mistake(
+        f.convolution,
+        "last example dropped",
+        edit("    dK = np", "    dZ[-1] = 0\n    dK = np"),
+        {"single-example"},
+        "K b",
+    ),
+    Mistake(
+        f.convolution,
+        "last position dropped in dK",
+        edit(
+            'np.einsum("mft,mt->f", dZ, X[:, s : s + t])',
+            'np.einsum("mft,mt->f", dZ[:, :, :-1], X[:, s : s + t - 1])',
+        ),
+        {"unexplained"},
+        "K",
+    ),
+    Mistake(
+        f.embedding, "E held constant", edit("    np.add.at(dE, X, dZ @ W.T)\n", ""), {"zero"}, "E"
+    ),
+    Mistake(
+        f.embedding,
+        "one row for each example",
+        edit('"E": dE', '"E": dZ @ W.T'),
+        {"not-summed", "wrong-shape"},
+        "E",
+    ),
+    Mistake(f.embedding, "sum of the losses", edit("- Y) / m", "- Y)"), {"sum-for-mean"}, None),
+    Mistake(
+        f.mixture,
+        "each example wholly to its nearest component",
+        edit(
+            "R = softmax(log_joint(a, M, X), axis=1)",
+            "R = np.eye(len(a))[np.argmax(log_joint(a, M, X), axis=1)]",
+        ),
+        {"unexplained"},
+        "a M",
+    ),
+    Mistake(f.mixture, "sign of dM", edit("dM = (np", "dM = -(np"), {"sign"}, "M"),
+    Mistake(
+        partial(f.mixture, scale=100.0),
+        "exponentials underflow",
+        edit(
+            "R = softmax(log_joint(a, M, X), axis=1)",
+            "R = np.exp(log_joint(a, M, X))\n    R /= np.sum(R, axis=1, keepdims=True)",
+        ),
+        {"not-finite"},
+        "a M",
+    ),
+    Mistake(
+        partial(f.mixture, k=5),
+        "equal weights",
+        edit("da = softmax(a, axis=0)", "da = 1 / len(a)"),
+        {"unexplained"},
+        "a",
+    ),
+    Mistake(
+        f.alignment,
+        "dP and dQ exchanged",
+        edit('"P": dP, "Q": dQ', '"P": dQ, "Q": dP'),
+        {"sign", "swapped"},
+        "P Q",
+        names_all=True,
+    ),
+    Mistake(
+        partial(f.net, n0=1),
+        "dW1 of one feature transposed",
+        edit("dZ1 @ X.T", "X @ dZ1.T"),
+        {"transposed", "row-vector"},
+        "W1",
+        names_all=True,
+    ),
+    Mistake(
+        net("sigmoid", m=1),
+        "db1 of one example summed over units",
+        edit(DB1, "np.sum(dZ1, axis=0, keepdims=True)"),
+        {"summed-over-wrong-axis", "summed-over-all-axes"},
+        "b1",
+        names_all=True,
+    ),
+    Mistake(
+        partial(f.net, m=2),
+        "dW1 of two examples not divided by m",
+        edit("dZ1 @ X.T / m", "dZ1 @ X.T"),
+        {"sum-for-mean", "constant-ratio"},
+        "W1",
+        names_all=True,
+    ),
+    Mistake(
+        net("softplus", m=2),
+        "two examples, sum of the losses",
+        edit("m = X.shape[1]", "m = 1"),
+        {"sum-for-mean", "scaled-loss"},
+        None,
+        names_all=True,
+    ),
+    Mistake(
+        partial(f.deep_net, m=2),
+        "mean over two examples taken twice",
+        edit("dW2 = dZ2 @ A1.T / m", "dW2 = dZ2 @ A1.T / m**2"),
+        {"mean-for-sum", "constant-ratio"},
+        "W2",
+        names_all=True,
+    ),
+    Mistake(
+        f.net,
+        "dW1 below 1 cut to whole numbers",
+        after(W1=lambda d: d.astype(int)),
+        {"zero", "integer-truncation"},
+        "W1",
+        names_all=True,
+    ),
+    Mistake(
+        partial(f.recurrent_net, n1=1),
+        "dWx of one unit a column",
+        edit("return {", "dWx = dWx.T\n    return {"),
+        {"transposed"},
+        "Wx",
+    ),
+)
+
+if __name__ == "__main__":
+    print(summary(ASIDE))
