@@ -86,11 +86,10 @@ class Ladder:
         return _twice_running(fits)
 
     def coarser_steps_support(self, claim: Values) -> Bools:
-        """Where steps coarser than those of the derivative fit `claim` and not the derivative.
+        """Where steps coarser than those of the derivative are much nearer to `claim`.
 
         A cost that stands still between stairs, such as ``log(1 - a)`` where ``a`` is all but
-        1, has no slope on the scale of the derivative's step, and the right one beyond it.
-        Truncation hardly feigns this: it differs sixteenfold between two steps.
+        1, has another slope on the scale of the derivative's step, and the right one beyond it.
 
         Parameters
         ----------
@@ -101,9 +100,8 @@ class Ladder:
         ndarray of bool, shape (q, p)
         """
         steps, found = self.steps, self.differences
-        off = np.minimum(0.1 * np.abs(claim - found.derivative), 0.02 * np.abs(claim))
-        fits = (steps.h > found.step) & (np.abs(steps.slope - claim) < off)
-        return _twice_running(fits) & np.isnan(found.distance)
+        near = np.abs(steps.slope - claim) < 0.3 * np.abs(claim - found.derivative)
+        return _twice_running((steps.h > found.step) & near) & np.isnan(found.distance)
 
 
 def _twice_running(fits: Bools) -> Bools:
@@ -233,7 +231,25 @@ def _offers(
         heard = np.where(finer[..., None, None] & np.isfinite(apart), apart, 0).max(axis=1)
         change = np.maximum(change, heard)
     error = noise + SAFETY * change
+    if finer_steps:
+        half_kink = _half_kinks(steps, k - 1)
+        # Below that, `SAFETY` has room for it: real noise is a third of what is allowed for.
+        error[:-1] += np.where(half_kink > noise[:-1] / 2, half_kink, 0)
     return _Offers(slope, np.where(np.isfinite(error), error, np.inf), noise, h)
+
+
+def _half_kinks(steps: Steps, count: int) -> Values:
+    """By how much a kink within a step, at most, puts a centered difference off the slope.
+
+    Forward and backward difference of a smooth function are apart by a multiple of the step,
+    and of its third power. On both sides of a kink they are apart by its height, too, of which
+    half is the error. It hardly falls with the step as long as the kink is within, so that the
+    change from one step to the next says nothing of it.
+    """
+    apart = extrapolated(steps.bend, 1)
+    if count < len(apart):
+        apart = extrapolated(apart, 3)
+    return np.abs(apart) / 2
 
 
 def _at_kinks(found: Differences, steps: Steps, offers: _Offers, sigma: Values) -> Differences:

@@ -14,13 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import factorial
+from math import comb, factorial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Noise", "jumps_nearby", "measure", "measure_gradient", "nearest_power_of_two"]
+__all__ = [
+    "Noise",
+    "jumps_nearby",
+    "measure",
+    "measure_gradient",
+    "nearest_power_of_two",
+    "roughness",
+]
 
 Values = NDArray[Any]
 
@@ -237,9 +244,62 @@ def _stair(values: Values) -> Values:
     return np.where(by_turns, smallest_move(values) / 2, 0.0)
 
 
-LONG = (-6, -5)
-"""Exponents of the spacings of the lines on which jumps are looked for; they reach half the
-size of the point to both sides."""
+REACH = 18
+"""Points to either side on the lines on which roughness and jumps are looked for: seven times
+those that a jump enters into by its tenth difference, so that most differences are undisturbed."""
+
+ROUGH = (-12, -8)
+"""Exponents of the spacings at which a cost may be rough that is smooth within `COARSE`."""
+
+LEVEL = 0.6
+"""From the eighth difference to the tenth, that of noise or of a jump stays what it is, in units
+of its height; that of a wave falls to this where a period has seven points, and below where it
+has more."""
+
+
+@np.errstate(all="ignore")
+def roughness(f: Callable[[Values], Values], x: Values, sigma: Values) -> Values:
+    """Noise of a function over distances at which its steps begin to matter; 0 where none shows.
+
+    Stairs that are wider than the lines of `measure` do not show on these: a layer in single
+    precision may stand still over all of them, and ``log(1 - a)`` too where ``a`` is all but 1.
+
+    Parameters
+    ----------
+    f : callable
+        As for `measure`.
+    x : ndarray, shape (n,)
+    sigma : ndarray, shape (p,)
+        Noise of the function near `x`.
+
+    Returns
+    -------
+    ndarray, shape (p,)
+        Standard deviation, from the median of the differences, which a few kinks leave alone.
+    """
+    found = np.zeros(sigma.shape)
+    for exponent in ROUGH:
+        values = _long_line(f, x, _direction(x, None) * 2.0**exponent)
+        eighth, tenth = (
+            np.median(np.abs(np.diff(values, n=k, axis=0)), axis=0) / np.sqrt(comb(2 * k, k))
+            for k in (8, 10)
+        )
+        rough = (tenth > LEVEL * eighth) & (eighth > 16 * NORMAL * sigma)
+        found = np.maximum(found, np.where(rough, eighth / NORMAL, 0.0))
+    return found
+
+
+NORMAL = 0.6745
+"""Median of the magnitude of a normal number of deviation 1."""
+
+ACROSS, ALONG = (-5.5, -4.5), (-5.0,)
+"""Exponents of the spacings of the lines on which jumps are looked for, in a random direction and
+in that of the point itself: they reach to 0.4, 0.6 and 0.8 of its size. Of 41 fixed points these
+three showed jumps enough in 35, the best four of twelve in 36."""
+
+ZOOM = 8
+"""By so much the spacing is narrowed about what may be a jump. The height of a kink falls as
+the spacing, that of anything smooth faster."""
 
 
 @np.errstate(all="ignore")
@@ -264,25 +324,45 @@ def jumps_nearby(f: Callable[[Values], Values], x: Values, sigma: Values) -> Val
 
     Notes
     -----
-    The k-th differences about a jump are its height times the binomial coefficients of
-    ``k - 1``: they grow from the sixth to the eighth by ``35 / 10``, where those of a smooth
-    function fall. They are few, where those of noise or of a fast ripple are all alike. And
-    the height does not depend on the spacing, as that of a kink does.
+    Some lines run in a random direction and some through the origin, along which all parts of
+    the point grow together: how fast a solver converges changes most along these.
+
+    The k-th differences about a jump are its height times the binomial coefficients of ``k - 1``.
+    They are few, where those of noise or of a fast ripple are all alike, and do not depend on
+    the spacing, as those about a kink do.
     """
-    direction, heights = _direction(x, None), []
-    places = np.arange(-2 * POINTS, 2 * POINTS + 1)[:, None]
-    for exponent in LONG:
-        values = f(x + places * 2.0**exponent * direction).reshape(places.size, -1)
-        sixth, eighth = (np.abs(np.diff(values, n=k, axis=0)) for k in (6, 8))
-        jump = eighth.max(axis=0) / 35
-        seen = (eighth.max(axis=0) > 2.5 * sixth.max(axis=0)) & (jump > 100 * sigma)
-        seen &= np.median(eighth, axis=0) < 0.2 * eighth.max(axis=0)
+    found = np.zeros(sigma.shape)
+    steps = [_direction(x, None) * 2.0**exponent for exponent in ACROSS]
+    steps += [x * 2.0**exponent for exponent in ALONG]
+    for step in steps:
+        values = _long_line(f, x, step)
+        height, place, _ = _tallest(values)
+        seen = (height > 100 * sigma) & (_tallest(values, 10)[0] > LEVEL * height)
         # What is as large as the function itself is no small jump.
-        seen &= jump < 1e-4 * np.ptp(values, axis=0)
-        heights.append(np.where(seen, jump, 0.0))
-    finer, coarser = heights
-    kink = (finer > 0) & (coarser > 1.6 * finer) & (coarser < 2.4 * finer)
-    return np.where(kink, 0.0, np.maximum(finer, coarser))
+        seen &= height < 1e-4 * (np.fmax.reduce(values) - np.fmin.reduce(values))
+        if seen.any():
+            closer, _, alone = _tallest(
+                _long_line(f, x + np.median(place[seen]) * step, step / ZOOM)
+            )
+            seen &= alone & (closer > 100 * sigma) & (closer > 2 * height / ZOOM)
+            found = np.maximum(found, np.where(seen, closer, 0.0))
+    return found
+
+
+def _long_line(f: Callable[[Values], Values], x: Values, step: Values) -> Values:
+    """Values of `f` at `x` and `REACH` steps to both sides."""
+    places = np.arange(-REACH, REACH + 1)[:, None]
+    return f(x + places * step).reshape(places.size, -1)
+
+
+def _tallest(values: Values, order: int = 8) -> tuple[Values, Values, NDArray[np.bool_]]:
+    """Height of the largest jump on a line, its place in steps, and whether it is alone."""
+    differences = np.abs(np.diff(values, n=order, axis=0))
+    defined = np.where(np.isfinite(differences), differences, 0.0)
+    largest = defined.max(axis=0)
+    place = np.argmax(defined, axis=0) + order // 2 - REACH
+    alone = np.median(defined, axis=0) < 0.2 * largest
+    return largest / comb(order - 1, order // 2), place, alone
 
 
 def _direction(x: Values, inward: Values | None) -> Values:

@@ -128,6 +128,18 @@ def test_a_kink_nearby_leaves_the_derivative_on_this_side(distance):
     assert off <= found.error[0, 0] < 0.1
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@given(st.floats(-9, -2))
+def test_a_kink_within_the_steps_that_noise_leaves_is_in_the_bar(offset, exponent):
+    """Finer steps than the distance of the kink drown in noise, and those beyond it agree."""
+    x = 0.5 - 10.0**exponent
+    point, _ = point_of(lambda x: offset + np.sin(x[0]) + 1e-3 * np.maximum(x[0] - 0.5, 0), [x])
+
+    found = ladder(point, np.arange(1)).differences
+
+    assert abs(found.derivative[0, 0] - np.cos(x)) <= found.error[0, 0]
+
+
 def test_at_an_edge_differences_are_one_sided():
     point, _ = point_of(lambda x: np.exp(x[0]) if x[0] >= 0.5 else np.nan, [0.5])
 

@@ -65,6 +65,27 @@ def test_right_gradient_never_fails(name):
             assert check(problem, problem.user_gradient).verdict != Verdict.FAIL
 
 
+ONCE_FAILED = [
+    ("saturated_output", 21),
+    ("saturated_output", 54),
+    ("saturated_output", 70),
+    ("float32_layer", 68),
+    ("net_offset", 64),
+    ("float32_throughout", 48),
+    ("fixed_point_solver", 0),
+    ("fixed_point_solver", 3),
+    ("conjugate_gradient_solver", 2),
+]
+"""Draws of docs/verdicts-measured.md whose right gradients were called wrong."""
+
+
+@pytest.mark.parametrize(("name", "draw"), ONCE_FAILED)
+def test_right_gradient_that_once_failed_does_not(name, draw):
+    problem = FAMILIES[name](np.random.default_rng([list(FAMILIES).index(name), draw]))
+
+    assert check(problem, problem.gradient).verdict != Verdict.FAIL
+
+
 @pytest.mark.parametrize("name", SHARP)
 def test_right_gradient_of_a_smooth_cost_passes_and_every_mistake_fails(name):
     """Also one of 1e-6 in a whole block, and of 1e-5 in an entry of typical size."""

@@ -63,3 +63,11 @@ def test_kinks_that_are_accepted_leave_the_stated_resolution_alone():
 
     assert report.verdict == Verdict.PASS
     assert report.resolution < 1e-5
+
+
+@pytest.mark.parametrize(("claim", "nearer"), [(1.5, 1.0), (-4.0, -1.0)])
+def test_a_claim_beyond_the_slopes_of_a_kink_is_held_against_the_nearer_one(claim, nearer):
+    report = check_gradient(lambda x: np.abs(x).sum(), lambda x: claim + 0 * x, np.zeros(1))
+
+    assert report.verdict == Verdict.FAIL
+    np.testing.assert_allclose(report.blocks["x"].numerical, nearer, rtol=1e-9)

@@ -5,7 +5,14 @@ import hashlib
 import numpy as np
 import pytest
 
-from gradcheck.noise import measure, measure_gradient, nearest_power_of_two, scatter
+from gradcheck.noise import (
+    jumps_nearby,
+    measure,
+    measure_gradient,
+    nearest_power_of_two,
+    roughness,
+    scatter,
+)
 
 
 def on_points(f):
@@ -117,6 +124,60 @@ def test_a_cancelled_gradient_carries_the_rounding_of_what_cancelled():
     )
 
     assert 2.0**-54 <= found[0] <= 2.0**-50
+
+
+def jumps_of(f, x=X):
+    return jumps_nearby(on_points(f), x, noise_of(f, x).sigma)[0]
+
+
+@pytest.mark.parametrize("height", [1e-11, 1e-8, 1e-5])
+@pytest.mark.parametrize("place", [0.011, -0.13, 0.29])
+def test_the_height_of_a_jump_nearby_is_found(height, place):
+    """Along any line that grows with the whole point, at this share of it."""
+    found = jumps_of(lambda x: smooth(x) + height * (np.abs(x[0] / X[0]) > 1 + place))
+
+    np.testing.assert_allclose(found, height, rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        smooth,
+        lambda x: smooth(x) + 1e-6 * np.maximum(x[0] - 0.75, 0),
+        lambda x: smooth(x) + np.abs(x[3] - 2.25),
+        lambda x: smooth(x) + 1e-7 * np.sum(np.sin(1e3 * x)),
+        lambda x: smooth(x) + 1e-7 * hashed(x),
+        lambda x: smooth(x) + 1 / (0.01 + (x[0] - 0.8) ** 2),
+        lambda x: smooth(x) + np.sqrt(x[0] - 0.5),
+        lambda x: smooth(x) + (x[0] > 0.75),
+    ],
+    ids=["smooth", "little kink", "kink", "ripple", "noise", "pole", "edge", "large jump"],
+)
+def test_what_is_no_small_jump_is_not_taken_for_one(f):
+    with np.errstate(invalid="ignore"):
+        assert jumps_of(f) == 0
+
+
+def rough_of(f):
+    return roughness(on_points(f), X, noise_of(f, X).sigma)[0]
+
+
+def in_stairs(x, width=2.0**-11):
+    """A slope that is nothing but stairs, which are wider than the lines of `measure`."""
+    return np.floor(np.sum(x) / width) * width
+
+
+def test_stairs_too_wide_for_the_noise_show_as_roughness():
+    assert 1e-5 < rough_of(lambda x: smooth(x) + in_stairs(x)) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "f",
+    [smooth, lambda x: smooth(x) + np.abs(x[0] - 0.7003), lambda x: np.sum(np.sin(40 * x))],
+    ids=["smooth", "kink", "oscillating"],
+)
+def test_what_is_smooth_or_has_a_kink_is_not_rough(f):
+    assert rough_of(f) == 0
 
 
 @pytest.mark.parametrize(("x", "power"), [(1.0, 1.0), (1.3, 1.0), (1.5, 2.0), (3e-3, 2.0**-8)])
