@@ -33,6 +33,7 @@ from gradcheck.functions import Cost, Function, as_scalar, copy_arrays, split_pa
 from gradcheck.names import Names
 from gradcheck.noise import Values
 from gradcheck.parameters import Block, Layout, flatten
+from gradcheck.probes import unprobed
 from gradcheck.report import BlockReport, GradientReport, overall, raised
 from gradcheck.structure import Claim, Finding
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
@@ -126,28 +127,29 @@ def check_gradient(
         shapes = [(block.name, block.shape) for block in flatten(params)[0].blocks]
         return Names.of(cost, params=shapes, args=args, dimensions=sizes)
 
-    whole = partial(
-        checked,
-        args=args,
-        jac=jac,
-        wrt=wrt,
-        bounds=bounds,
-        vectorized=vectorized,
-        rules=rules,
-        known=known,
-    )
-    if intermediates is None:
-        return whole(cost, grad, params)
-    spec = named(intermediates)
-    report = whole(cost, grad, params, more=True)
-    layout, x = flatten(params)
-    if jac:
-        cost, grad = split_pair(cost)
-    result = grad(layout.build(x), *copy_arrays(args)) if callable(grad) else grad
-    # A unit that is exactly 0 sits on a kink of relu: a gradient between its slopes is right.
-    lenient = replace(rules, on_kink="accept") if on_kink == "inconclusive" else rules
-    piece = partial(checked, rules=lenient, known=known)
-    return judged(report, cost, result, layout, x, args, spec, piece, known)
+    with unprobed():
+        whole = partial(
+            checked,
+            args=args,
+            jac=jac,
+            wrt=wrt,
+            bounds=bounds,
+            vectorized=vectorized,
+            rules=rules,
+            known=known,
+        )
+        if intermediates is None:
+            return whole(cost, grad, params)
+        spec = named(intermediates)
+        report = whole(cost, grad, params, more=True)
+        layout, x = flatten(params)
+        if jac:
+            cost, grad = split_pair(cost)
+        result = grad(layout.build(x), *copy_arrays(args)) if callable(grad) else grad
+        # A unit that is exactly 0 sits on a kink of relu: a gradient between its slopes is right.
+        lenient = replace(rules, on_kink="accept") if on_kink == "inconclusive" else rules
+        piece = partial(checked, rules=lenient, known=known)
+        return judged(report, cost, result, layout, x, args, spec, piece, known)
 
 
 def checked(
@@ -359,9 +361,9 @@ def _gradient_at(
     findings += structure.of_aliasing(first, handed, second)
     again = structure.match(g.layout, second, names, g.more)
     differing = structure.of_repetition(claim, again)
-    if again.values.keys() == claim.values.keys() and any(
-        finding.severity == "error" for finding in differing
-    ):
+    same_form = again.values.keys() == claim.values.keys()
+    same_form &= again.misshapen.keys() == claim.misshapen.keys()
+    if same_form and any(finding.severity == "error" for finding in differing):
         third = structure.match(g.layout, g.watched(x)[0], names, g.more)
         known = all(np.isfinite(values).all() for values in again.values.values())
         if known and not structure.of_repetition(again, third):

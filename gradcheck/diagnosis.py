@@ -210,10 +210,7 @@ def _of_shape(
         sure = bool(right == entries)
         evidence = f"{shape}: its {columns} columns are one for each example"
         told = ", and their sum is what is due"
-        mean = np.abs(suspect.claim / columns - suspect.truth) <= suspect.bar + 1e-9 * np.abs(
-            suspect.truth
-        )
-        if not sure and mean[suspect.known].all():
+        if not sure and _near(suspect.claim / columns, suspect):
             sure, told, right = True, ", and their mean is what is due", entries
         yield says("not-summed", right, evidence + told * sure)
         if came.shape[0] == 1:
@@ -228,6 +225,13 @@ def _of_shape(
         evidence = f"{shape}: it grew by broadcasting, as every row is what is due"
         yield says("keepdims-forgotten", entries, evidence)
         return
+    if code == "wrong-shape":
+        for axis in np.flatnonzero(np.array(came.shape) > 1):
+            for words, total in (("sum", came.sum(axis=axis)), ("mean", came.mean(axis=axis))):
+                if total.size == entries and _near(total.reshape(suspect.shape), suspect):
+                    evidence = f"{shape}, and the {words} over axis {axis} is what is due"
+                    yield says("not-summed", entries, evidence)
+                    return
     kinds = {"rank-1": "keepdims-forgotten", "row-vector": "row-vector", "transposed": "transposed"}
     kind = kinds.get(code, "wrong-shape")
     if code == "wrong-shape" and _of_examples(came, suspect, names):
@@ -250,6 +254,12 @@ def _of_shape(
     )
 
 
+def _near(values: Array, suspect: Suspect) -> bool:
+    """Whether values are the derivatives that were measured, within their bars."""
+    width = suspect.bar + 1e-9 * np.abs(suspect.truth)
+    return bool((np.abs(values - suspect.truth) <= width).all())
+
+
 def _has_shape(suspects: Mapping[str, Suspect], name: str, suspect: Suspect) -> bool:
     return not np.isfinite(suspects[name].claim).all() or bool(suspects[name].wrong.any())
 
@@ -270,11 +280,7 @@ def _together(suspects: Mapping[str, Suspect], setting: Setting) -> tuple[Diagno
     found = []
     for guess in fits:
         kind = "scaled-loss" if guess.kind == "constant-ratio" else guess.kind
-        norm = float(np.linalg.norm(whole.claim))
-        if guess.kind == "constant-ratio" and guess.free == 1 and _is_round(norm):
-            kind = "clipped"
-            guess = replace(guess, evidence=f"is scaled to the norm {norm:.6g}", free=0.5)
-        found.append(_diagnosis(replace(guess, kind=kind), whole, len({g.kind for g in fits})))
+        found.append(_diagnosis(replace(guess, kind=kind), whole, len(fits)))
     return tuple(replace(d, block=None) for d in found)
 
 
@@ -511,11 +517,3 @@ def _where(mask: Array) -> str:
             if test:
                 return words
     return ""
-
-
-def _is_round(x: float) -> bool:
-    """Whether a number is 1, 2 or 5 times a power of ten, as limits of norms are."""
-    if not x > 0:
-        return False
-    digits = x / 10.0 ** np.floor(np.log10(x))
-    return bool(np.min(np.abs(digits - np.array([1.0, 2.0, 5.0, 10.0]))) < 1e-9)

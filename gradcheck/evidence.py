@@ -67,7 +67,11 @@ def explain(
         curvature=lambda name, places: _curvature(point, by_name[name], places),
         quadratic=lambda name: _quadratic(point, by_name[name]),
     )
-    beside = {n: _measured(point, by_name[n]) for n in claim.misshapen if n not in seen}
+    beside = {
+        name: _measured(point, by_name[name], steps=_may_be_summed(array, by_name[name]))
+        for name, array in claim.misshapen.items()
+        if name not in seen
+    }
     structural = of_findings(findings, claim.misshapen, {**beside, **seen}, names)
     done = {d.block for d in structural if d.sure == "certain" and d.kind != "conjugated"}
     wrong = [name for name, suspect in seen.items() if suspect.wrong.any() and name not in done]
@@ -106,15 +110,26 @@ def _suspect(
     return Suspect(block.name, *arrays)
 
 
-def _measured(point: Point, block: Block) -> Suspect:
-    """A block whose claim cannot be laid beside it; two steps tell its derivative well enough."""
-    found, _ = first_pass(point, np.arange(block.start, block.stop))
+def _may_be_summed(array: Values, block: Block) -> bool:
+    """Whether sums of what came, or one sum of what is due, may lie beside each other."""
+    return array.size == 1 or (array.size > block.size and array.size % max(block.size, 1) == 0)
+
+
+def _measured(point: Point, block: Block, *, steps: bool) -> Suspect:
+    """A block whose claim cannot be laid beside it; two steps tell its derivative well enough.
+
+    They are made only where it can be of use.
+    """
     nothing = np.full(block.size, np.nan)
+    truth = error = nothing
+    if steps:
+        found, _ = first_pass(point, np.arange(block.start, block.stop))
+        truth, error = found.derivative[:, 0], found.error[:, 0]
     return _suspect(
         block,
         nothing,
-        found.derivative[:, 0],
-        found.error[:, 0],
+        truth,
+        error,
         point.x[block.slice],
         np.ones(block.size, dtype=bool),
     )

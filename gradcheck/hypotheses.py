@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from gradcheck.names import CLOSE, SIMPLE, Names
 
-__all__ = ["Guess", "Setting", "Suspect", "guesses"]
+__all__ = ["Guess", "Setting", "Suspect", "guesses", "is_round"]
 
 Array = NDArray[Any]
 
@@ -161,7 +161,7 @@ def guesses(suspect: Suspect, setting: Setting) -> list[Guess]:
     return found
 
 
-def nothing_there(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+def nothing_there(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """Exact zeros, one constant, or the parameter itself."""
     claim = suspect.claim
     if not claim.any():
@@ -169,7 +169,8 @@ def nothing_there(suspect: Suspect, _: Setting) -> Iterator[Guess]:
         return
     if np.array_equal(claim, suspect.at):
         yield Guess("not-computed", "is the parameter itself", claim, suspect.bar)
-    if claim.size > 1 and (claim == claim.flat[0]).all() and not any(sums(suspect, Setting())):
+    summed = any(g.explained(suspect)[suspect.known].all() for g in sums(suspect, setting))
+    if claim.size > 1 and (claim == claim.flat[0]).all() and not summed:
         constant = f"is {_number(claim.flat[0])} in every entry"
         yield Guess("not-computed", constant, claim, suspect.bar, free=1)
 
@@ -197,6 +198,9 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             "constant-ratio", f"is {size}; {' or '.join(rest[:2])}", predicted, width, free=0.5
         )
     elif not examples:
+        norm = float(np.linalg.norm(suspect.claim))
+        if suspect.claim.size > 1 and is_round(norm):
+            yield Guess("clipped", f"is scaled to the norm {norm:.6g}", predicted, width, free=0.5)
         yield Guess("constant-ratio", f"is {size}", predicted, width, free=1)
 
 
@@ -326,8 +330,11 @@ def totals(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     vector = max(suspect.shape, default=1) == suspect.claim.size > 1
     if not vector or not suspect.known.all():
         return
-    width = suspect.bar.sum() + FLOOR * np.abs(suspect.truth).sum()
-    if abs(suspect.claim.sum() - suspect.truth.sum()) <= width:
+    size = np.abs(suspect.truth).sum()
+    width = suspect.bar.sum() + FLOOR * size
+    # A total that vanishes, as of the logits of a softmax, says nothing.
+    meaningful = abs(suspect.truth.sum()) > 1e-3 * size
+    if meaningful and abs(suspect.claim.sum() - suspect.truth.sum()) <= width:
         words = f"has the right total, {_number(suspect.truth.sum())}, in the wrong entries"
         free = suspect.claim.size - 1
         yield Guess("summed-over-wrong-axis", words, suspect.claim, suspect.bar, free=free)
@@ -369,7 +376,7 @@ def _of_penalty(
             yield whole, words, hint if c < 0 else factor
         # With two examples, a forgotten 1/m doubles it.
         if not exact or (c > 0 and setting.names.of_scalar(due + c, 1e-4)):
-            yield "regulariser-factor", f"{words}: the penalty has the wrong factor", factor
+            yield "regulariser-factor", words, factor
     else:
         kinds = [whole, "regulariser-factor"]
         plain = names and setting.names.is_plain(abs(c), max(close, CLOSE))
@@ -650,6 +657,14 @@ def _factor(
     k = int(np.argmin(np.where(clear, blur / np.abs(c), np.inf)))
     best = c.flat[k]
     return best if np.iscomplexobj(c) else float(best), float(2 * blur.flat[k] / abs(best)) + 1e-12
+
+
+def is_round(x: float) -> bool:
+    """Whether a number is 1, 2 or 5 times a power of ten, as limits of norms are."""
+    if not 0 < x < np.inf:
+        return False
+    digits = x / 10.0 ** np.floor(np.log10(x))
+    return bool(np.min(np.abs(digits - np.array([1.0, 2.0, 5.0, 10.0]))) < 1e-9)
 
 
 def _alike(claim: Array, axes: tuple[int, ...]) -> bool:

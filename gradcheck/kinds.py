@@ -154,6 +154,7 @@ KINDS = {
         "the penalty's part has the wrong factor",
         "compare the factor with that in the cost",
         "dW = dZ @ X.T / m + lam * W  # the cost has lam/(2*m) * np.sum(W**2)",
+        adds=True,
     ),
     "regulariser-on-bias": Kind(
         "a bias is penalised, and the cost does not penalise it",

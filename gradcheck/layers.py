@@ -182,7 +182,7 @@ class _Layer:
 
     def run(self, params: Mapping[str, Any]) -> tuple[Any, Any]:
         """Output and cache of the forward step, with other values for what is differentiated."""
-        given = {**copy_arrays(self.inputs), **params}
+        given = copy_arrays({**self.inputs, **params})
         return self._pair(
             self.forward(**given) if self.by_keyword else self.forward(*given.values())
         )

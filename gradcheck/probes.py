@@ -27,7 +27,7 @@ import numpy as np
 
 from gradcheck.errors import InvalidInput, InvalidType
 
-__all__ = ["Recording", "probe", "recorded", "replacing"]
+__all__ = ["Recording", "probe", "recorded", "replacing", "unprobed"]
 
 Value = TypeVar("Value")
 
@@ -115,6 +115,16 @@ def replacing(instead: Mapping[str, Any]) -> Iterator[Recording]:
     token = _RECORDING.set(recording)
     try:
         yield recording
+    finally:
+        _RECORDING.reset(token)
+
+
+@contextmanager
+def unprobed() -> Iterator[None]:
+    """Hide all probes from a recording outside, as within a check that a cost makes itself."""
+    token = _RECORDING.set(None)
+    try:
+        yield
     finally:
         _RECORDING.reset(token)
 

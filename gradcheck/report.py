@@ -511,6 +511,8 @@ class GradientReport:
     def _explained(self, causes: Sequence[Diagnosis], *, said: bool) -> list[str]:
         """The diagnoses, without the first one's sentence if that has been said."""
         lines: list[str] = []
+        # That nothing explains a block is said of the first one alone.
+        causes = [c for k, c in enumerate(causes) if c.kind != "unexplained" or (said and k == 0)]
         for k, cause in enumerate(causes[:SHOWN]):
             share = f"{cause.sure}, explains {cause.explains} of {cause.entries} entries"
             same = k > 0 and cause.block == causes[k - 1].block

@@ -10,6 +10,7 @@ import pytest
 
 import backprop
 from gradcheck import check_gradient
+from gradcheck.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -44,6 +45,25 @@ def words(text):
     """The words of a report; of its bars and resolutions, which vary by machine, no digits."""
     text = re.sub(r"\d\.\de-\d\d", "#", text)
     return re.sub(r"(\d\.\d{9})\d*", r"\1", text).split()
+
+
+def test_example_of_the_diagnoses_prints_what_it_shows():
+    page = (ROOT / "docs" / "diagnoses.md").read_text()
+    code, text = (
+        re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "text")
+    )
+
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(code[0], {})
+
+    assert words(printed.getvalue()) == words(text[0])
+
+
+def test_every_kind_of_mistake_has_its_row():
+    page = (ROOT / "docs" / "diagnoses.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.*?) \|", page, re.MULTILINE)
+
+    assert dict(rows) == {name: kind.meaning for name, kind in KINDS.items()}
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)

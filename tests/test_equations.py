@@ -1,0 +1,208 @@
+"""With probes the equation to blame is named, whatever inherits its mistake."""
+
+import numpy as np
+import pytest
+
+import backprop
+from gradcheck import Intermediates, InvalidInput, Verdict, check_gradient, probe
+
+N0, N1, N2, M = 3, 4, 2, 7
+
+RIGHT = {
+    "dZ2": "A2 - Y",
+    "dW2": "1 / m * dZ2 @ A1.T",
+    "db2": "1 / m * np.sum(dZ2, axis=1, keepdims=True)",
+    "dA1": "W2.T @ dZ2",
+    "dZ1": "dA1 * slope(Z1)",
+    "dW1": "1 / m * dZ1 @ X.T",
+    "db1": "1 / m * np.sum(dZ1, axis=1, keepdims=True)",
+}
+
+MISTAKES = [
+    ("dZ2", "Y - A2", "sign"),
+    ("dZ2", "(A2 - Y) / m", "mean-for-sum"),
+    ("dZ2", "(A2 - Y) * A2 * (1 - A2)", "activation-derivative-doubled"),
+    ("dW2", "dZ2 @ A1.T", "sum-for-mean"),
+    ("dW2", "1 / m * dZ2 @ Z1.T", "wrong-input"),
+    ("dW2", "1 / m * A1 @ dZ2.T", "transposed"),
+    ("db2", "1 / m * np.sum(dZ2)", "summed-over-all-axes"),
+    ("db2", "1 / m * np.sum(dZ2, axis=1)", "keepdims-forgotten"),
+    ("db2", "1 / m * dZ2", "not-summed"),
+    ("dZ1", "dA1", "activation-derivative-missing"),
+    ("dZ1", "dA1 * slope(A1)", "activation-derivative-at-wrong-argument"),
+    ("dZ1", "-dA1 * slope(Z1)", "sign"),
+    ("dW1", "dZ1 @ X.T", "sum-for-mean"),
+    ("dW1", "-1 / m * dZ1 @ X.T", "sign"),
+    ("dW1", "0 * W1", "zero"),
+    ("db1", "np.sum(dZ1, axis=1, keepdims=True)", "sum-for-mean"),
+    ("db1", "1 / m * np.sum(dZ1, axis=1)", "keepdims-forgotten"),
+    ("db1", "1 / m * dZ1", "not-summed"),
+]
+
+INHERIT = {
+    "dZ2": {"dW2", "db2", "dZ1", "dW1", "db1"},
+    "dZ1": {"dW1", "db1"},
+}
+
+
+def network(activation="tanh"):
+    rng = np.random.default_rng(1)
+    shapes = {"W1": (N1, N0), "b1": (N1, 1), "W2": (N2, N1), "b2": (N2, 1)}
+    params = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    X, Y = rng.normal(size=(N0, M)), rng.uniform(size=(N2, M))
+    g, slope = backprop.ACTIVATIONS[activation]
+
+    def cost(p, X, Y):
+        Z1 = probe("Z1", p["W1"] @ X + p["b1"])
+        A1 = probe("A1", g(Z1))
+        Z2 = probe("Z2", p["W2"] @ A1 + p["b2"])
+        return np.sum(backprop.loss(Z2, Y)) / M
+
+    def backward(p, X, Y, **instead):
+        values = {**p, "X": X, "Y": Y, "m": M, "np": np, "slope": slope}
+        values["Z1"] = p["W1"] @ X + p["b1"]
+        values["A1"] = g(values["Z1"])
+        values["A2"] = backprop.sigmoid.g(p["W2"] @ values["A1"] + p["b2"])
+        for name, equation in {**RIGHT, **instead}.items():
+            values[name] = eval(equation, values)
+        return {name: values[name] for name in RIGHT}
+
+    return cost, backward, params, (X, Y)
+
+
+def check(instead, activation="tanh", names=("Z1", "Z2"), **options):
+    cost, backward, params, args = network(activation)
+    spec = Intermediates(names, scale=M, equations=backprop.EQUATIONS)
+    return check_gradient(
+        cost,
+        lambda p, X, Y: backward(p, X, Y, **instead),
+        params,
+        args=args,
+        intermediates=spec,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("activation", backprop.ACTIVATIONS)
+def test_right_equations_pass_and_the_convention_is_shown(activation):
+    report = check({}, activation, names=("Z1", "A1", "Z2"))
+
+    assert (report.verdict, report.equation, report.blame) == (Verdict.PASS, None, None)
+    assert set(report.blocks) == {"W1", "b1", "W2", "b2", "Z1", "A1", "Z2"}
+    assert "dZ1, dA1, dZ2 of 7 times the cost" in str(report)
+
+
+@pytest.mark.parametrize(("name", "equation", "kind"), MISTAKES)
+def test_the_wrong_equation_is_blamed_with_the_kind_of_mistake(name, equation, kind):
+    report = check({name: equation})
+
+    assert report.equation == name
+    assert report.blame.equations == (name,)
+    assert set(report.blame.inherited) == INHERIT.get(name, set())
+    assert report.diagnoses[0].kind == kind
+    assert report.diagnoses[0].block == name[1:]
+    number = list(backprop.EQUATIONS).index(name) + 1
+    assert f"equation {number}: {backprop.EQUATIONS[name]}" in str(report)
+    lines = str(report).splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize("activation", backprop.ACTIVATIONS)
+@pytest.mark.parametrize("name", backprop.EQUATIONS)
+def test_every_equation_is_blamed_with_any_activation(name, activation):
+    report = check({name: f"1.5 * ({RIGHT[name]})"}, activation)
+
+    assert report.equation == name
+    assert report.to_dict()["equation"] == name
+
+
+def test_what_has_no_equation_of_its_own_is_part_of_the_next():
+    report = check({"dA1": "2 * W2.T @ dZ2"}, names=("Z1", "A1", "Z2"))
+
+    assert (report.equation, report.diagnoses[0].block) == ("dZ1", "A1")
+
+
+def test_two_wrong_equations_are_both_blamed():
+    report = check({"dW2": "dZ2 @ A1.T", "db1": f"-({RIGHT['db1']})"})
+
+    assert report.blame.equations == ("dW2", "db1")
+
+
+def test_a_wrong_factor_that_the_next_equation_takes_back_is_seen_in_both():
+    report = check({"dZ1": "2 * dA1 * slope(Z1)", "dW1": "1 / (2 * m) * dZ1 @ X.T"})
+
+    assert report.blocks["W1"].verdict == Verdict.PASS
+    assert report.blame.equations == ("dZ1", "dW1")
+    assert report.blame.inherited == ("db1",)
+
+
+def test_without_the_convention_the_gradients_of_intermediates_are_too_large():
+    cost, backward, params, args = network()
+
+    report = check_gradient(cost, backward, params, args=args, intermediates=("Z1", "Z2"))
+
+    kinds = {(d.block, d.kind) for d in report.diagnoses}
+    assert ("Z2", "sum-for-mean") in kinds
+
+
+def test_a_forgotten_intermediate_is_missed():
+    cost, backward, params, args = network()
+
+    def partial(p, X, Y):
+        return {name: d for name, d in backward(p, X, Y).items() if name != "dZ1"}
+
+    report = check_gradient(
+        cost, partial, params, args=args, intermediates=Intermediates(("Z1", "Z2"), scale=M)
+    )
+
+    assert ("missing-block", "Z1") in {(f.code, f.block) for f in report.findings}
+    assert report.equation == "dZ1"
+
+
+def test_steps_of_a_loop_have_probes_of_one_name():
+    x, w = np.array([0.3, -0.7]), {"w": np.array([0.8, 1.1])}
+
+    def cost(p):
+        h = x
+        for _ in range(2):
+            h = probe("h", np.tanh(p["w"] * h))
+        return np.sum(h**2)
+
+    def backward(p, slip=1.0):
+        h = [x]
+        for _ in range(2):
+            h.append(np.tanh(p["w"] * h[-1]))
+        last = 2 * h[2]
+        first = slip * last * (1 - h[2] ** 2) * p["w"]
+        dw = last * (1 - h[2] ** 2) * h[1] + first * (1 - h[1] ** 2) * h[0]
+        return {"w": dw, "dh": [first, last]}
+
+    right = check_gradient(cost, backward, w, intermediates="h")
+    wrong = check_gradient(cost, lambda p: backward(p, 3.0), w, intermediates="h")
+
+    assert right.verdict == Verdict.PASS
+    assert set(right.blocks) == {"w", "h", "h[1]"}
+    assert (wrong.equation, wrong.blame.inherited) == ("dh", ("dw",))
+
+
+@pytest.mark.parametrize(
+    ("intermediates", "message"),
+    [
+        ("Z3", "no probe of that name; it calls `Z1`, `A1`, `Z2`"),
+        (5, "expected names of probes"),
+        ([], "expected names of probes"),
+        ({"Z1": 1}, "expected names of probes"),
+    ],
+)
+def test_bad_intermediates_are_refused(intermediates, message):
+    cost, backward, params, args = network()
+
+    with pytest.raises(InvalidInput, match=message):
+        check_gradient(cost, backward, params, args=args, intermediates=intermediates)
+
+
+@pytest.mark.parametrize("scale", [0, np.nan, "m", True, None])
+def test_bad_scale_is_refused(scale):
+    with pytest.raises(InvalidInput, match="`scale`"):
+        Intermediates("Z1", scale=scale)
