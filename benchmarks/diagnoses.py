@@ -68,7 +68,7 @@ def right(k: int) -> Counter[str]:
     draw: Any = FUNCTIONS[k % len(FUNCTIONS)]
     rng = np.random.default_rng((k, 1))
     usual = {name: p.default for name, p in inspect.signature(draw).parameters.items()}
-    sizes = {n: d + int(rng.integers(4)) for n, d in usual.items() if type(d) is int}
+    sizes = {n: d + int(rng.integers(3)) for n, d in usual.items() if type(d) is int}
     problem = draw(rng, **sizes)
     report = check_gradient(problem.cost, problem.gradient, problem.params, args=problem.args)
     return Counter([str(report.verdict), *["diagnosed"] * bool(report.diagnoses)])

@@ -88,6 +88,9 @@ def suspects(x: Values, claim: Claim, comparison: Comparison) -> dict[str, Suspe
         made = comparison.rows(slice(start, start + block.size))
         start += block.size
         values = claim.values[block.name]
+        # Where a block has failed, not every entry is refined; what is off is wrong all the same.
+        skipped = made.decision.reason[:, 0] == "skipped"
+        off = np.abs(values - made.found.derivative[:, 0]) > made.found.error[:, 0]
         rounding = 4 * claim.eps[block.name] * np.abs(values[np.isfinite(values)]).max(initial=0.0)
         found[block.name] = _suspect(
             block,
@@ -95,7 +98,7 @@ def suspects(x: Values, claim: Claim, comparison: Comparison) -> dict[str, Suspe
             made.found.derivative[:, 0],
             made.found.error[:, 0] + rounding,
             x[block.slice],
-            made.decision.verdict[:, 0] == Verdict.FAIL,
+            (made.decision.verdict[:, 0] == Verdict.FAIL) | (skipped & off),
         )
     return found
 

@@ -32,8 +32,9 @@ TELLING = 10.0
 FLOOR = 1e-9
 """Relative difference that is never held against a prediction; that of `verdict`."""
 
-LONG = 400
-"""Rows, columns or places that are tried one by one; beyond, only what costs no loop is."""
+LONG, MANY = 400, 4_000_000
+"""Rows, columns or places that are tried one by one, and comparisons made at once; beyond, only
+what costs no loop is tried."""
 
 
 @dataclass(frozen=True)
@@ -267,7 +268,7 @@ def _slid(array: Array, shift: int, axis: int) -> Array:
 def _permuted(suspect: Suspect, axis: int) -> Iterator[Guess]:
     """Slices along an axis in another order."""
     n = suspect.shape[axis]
-    if not 2 < n <= LONG or not suspect.known.all():
+    if not 2 < n <= LONG or n * suspect.truth.size > MANY or not suspect.known.all():
         return
     claim, truth, bar = (
         np.moveaxis(array, axis, 0).reshape(n, -1)

@@ -386,3 +386,15 @@ def test_report_of_any_kind_fits_on_one_screen(kind):
 
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 100
+
+
+def test_entries_of_a_large_block_that_are_not_refined_count_as_wrong_too():
+    W = np.random.default_rng(0).normal(size=(20, 15))
+
+    report = check_gradient(
+        lambda W: np.sum(np.sin(W)), lambda W: np.cos(W) * (1 + 0.1 * np.sin(99 * W)), W
+    )
+
+    (diagnosis,) = report.diagnoses
+    assert diagnosis.kind == "unexplained"
+    assert "is off in 300 of 300 entries" in diagnosis.evidence
