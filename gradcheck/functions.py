@@ -106,7 +106,7 @@ class Cost(Function):
     Attributes
     ----------
     trouble : str
-        What the first exception off the point said.
+        What the first call off the point that gave no number did: ``raised ...``, ``returned ...``.
     eps : float
         Rounding unit of the values: that of double precision unless they come in another.
     bounds : Bounds
@@ -131,9 +131,14 @@ class Cost(Function):
     def value(self, x: NDArray[Any]) -> float:
         """The cost at one point of the flat vector."""
         try:
-            return as_scalar(self(x))
+            result = self(x)
         except Exception as error:
-            self.trouble = self.trouble or in_short(error)
+            self.trouble = self.trouble or f"raised {in_short(error)}"
+            return np.nan
+        try:
+            return as_scalar(result)
+        except InvalidType as error:
+            self.trouble = self.trouble or f"returned {error}"
             return np.nan
 
     def values(self, points: NDArray[Any]) -> NDArray[Any]:

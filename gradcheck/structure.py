@@ -544,7 +544,7 @@ def of_trouble(name: str, trouble: str) -> Finding:
         "raises-nearby",
         None,
         "warning",
-        f"`{name}` raised {trouble}, at a step away from the point",
+        f"`{name}` {trouble}, at a step away from the point",
         "such steps count as outside its domain",
         "say where it may be called with `bounds`",
     )

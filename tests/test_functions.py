@@ -220,7 +220,7 @@ def test_exception_off_the_point_is_nan(error):
     f, _ = cost(call)
 
     np.testing.assert_array_equal(f.values(POINTS), [0.0, np.nan, np.nan])
-    assert f.trouble == f"{type(error).__name__}: {error}".removesuffix(": ")
+    assert f.trouble == f"raised {type(error).__name__}: {error}".removesuffix(": ")
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, None, "text", np.zeros(3)], ids=repr)
@@ -228,6 +228,14 @@ def test_what_is_no_finite_number_off_the_point_is_nan(value):
     f, _ = cost(lambda x: x.sum() if x[0] < 1.5 else value)
 
     np.testing.assert_array_equal(f.values(POINTS), [0.0, np.nan, np.nan])
+
+
+def test_what_is_no_number_off_the_point_is_trouble_too():
+    layout, x = flatten(np.ones(1))
+    f = Cost("cost", lambda x: None, layout)
+
+    assert np.isnan(f.value(x))
+    assert f.trouble == "returned None"
 
 
 def test_first_trouble_is_kept():
@@ -238,7 +246,7 @@ def test_first_trouble_is_kept():
 
     f.values(POINTS)
 
-    assert f.trouble == "ValueError: no value at 1"
+    assert f.trouble == "raised ValueError: no value at 1"
 
 
 def test_overflow_off_the_point_is_neither_a_warning_nor_trouble():
