@@ -198,6 +198,13 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         yield Guess(
             "constant-ratio", f"is {size}; {' or '.join(rest[:2])}", predicted, width, free=0.5
         )
+        if np.real(c) < 0:
+            words = f"has the wrong sign, and is {size}; {rest[0]}"
+            yield Guess("sign", words, predicted, width, free=0.5)
+        elif not examples:
+            for kind, factor in (("sum-for-mean", c), ("mean-for-sum", 1 / c)):
+                for name in setting.names.of_size(np.real(factor), close):
+                    yield Guess(kind, f"is {size}; {name}", predicted, width, free=0.5)
     elif not examples:
         norm = float(np.linalg.norm(suspect.claim))
         if suspect.claim.size > 1 and is_round(norm):

@@ -110,6 +110,11 @@ class Names:
         found = {n for n in self.examples if abs(factor - n) <= close * n}
         return [_equal(str(n), self._called(n)) for n in sorted(found)]
 
+    def of_size(self, factor: float, close: float = CLOSE) -> list[str]:
+        """The name of a size, above 2, that is `factor`: ``["5 = rows of W"]``."""
+        found = {n for _, n in self.sizes if n > 2 and abs(factor - n) <= close * n}
+        return [_equal(str(n), self._called(n)) for n in sorted(found)]
+
     def of_factor(self, factor: float, close: float = CLOSE) -> list[str]:
         """Equations that explain a factor, the simplest first; empty if there are none."""
         found = []
