@@ -3,13 +3,13 @@
 >>> def cost(w):
 ...     z = probe("z", 2 * w)
 ...     return np.sum(z**2)
->>> cost(np.array([3.0]))
-np.float64(36.0)
+>>> float(cost(np.array([3.0])))
+36.0
 >>> recorded(lambda: cost(np.array([3.0]))).values["z"]
 array([6.])
 >>> with replacing({"z": np.array([1.0])}):
-...     cost(np.array([3.0]))
-np.float64(1.0)
+...     float(cost(np.array([3.0])))
+1.0
 
 Outside of a check `probe` gives back its value untouched. Whether a check is running is known
 to the current thread alone (a context variable), so that others see their own values.

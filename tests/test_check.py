@@ -632,3 +632,12 @@ def test_a_cost_that_raises_nearby_is_said_to():
     assert report.verdict == Verdict.PASS
     assert [finding.code for finding in report.findings] == ["raises-nearby"]
     assert "ValueError: too far" in report.findings[0].message
+
+
+@pytest.mark.parametrize("x", [[0.0, 9.536747711536009e-07], [1e-6, 1e-7], [3e-7, 0.0, 2e-5]])
+def test_cost_that_loses_the_digits_of_a_tiny_point_is_no_trap(x):
+    def of_logarithm(grad):
+        return check_gradient(lambda x: np.sum(np.log(1 + x**2)), grad, np.array(x))
+
+    assert of_logarithm(lambda x: 2 * x / (1 + x**2)).verdict == Verdict.PASS
+    assert of_logarithm(lambda x: 3 * x / (1 + x**2)).verdict == Verdict.FAIL

@@ -36,9 +36,14 @@ METHODS = {
 }
 
 
+NUMBERS = st.floats(-2, 2).filter(lambda x: x == 0 or abs(x) > 1e-4)
+"""Nearer to 0 a cost such as ``log(1 + x^2)`` stands still over the lines on which its noise is
+measured, and two steps alone do not show it; test_check has what becomes of such a point."""
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", SMOOTH)
-@given(st.lists(st.floats(-2, 2, allow_subnormal=False), min_size=1, max_size=3))
+@given(st.lists(NUMBERS, min_size=1, max_size=3))
 def test_bar_contains_the_true_derivative(name, method, x):
     f, derivative = SMOOTH[name]
     x = np.array(x)
