@@ -301,13 +301,10 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
     fits = guesses(suspect, setting)
     if fits:
         best = max(guess.spare(suspect) for guess in fits)
-        least = min(guess.free for guess in fits if guess.spare(suspect) >= min(best, CERTAIN) - 1)
-        kept = [
-            guess
-            for guess in fits
-            if guess.spare(suspect) >= max(min(best, CERTAIN) - 1, min(best, 0.5))
-            and guess.free <= max(least, 0) + 1
-        ]
+        spare = max(min(best, CERTAIN) - 1, min(best, 0.5))
+        kept = [guess for guess in fits if guess.spare(suspect) >= spare]
+        least = max(min(guess.free for guess in kept), 0)
+        kept = [guess for guess in kept if guess.free <= least + 1]
         kinds: dict[str, Guess] = {}
         for guess in sorted(kept, key=lambda guess: guess.free > 0.5):
             kinds.setdefault(guess.kind, guess)
