@@ -208,10 +208,12 @@ def _axes(shaped: Sequence[tuple[str, tuple[int, ...]]]) -> Iterator[tuple[str, 
             yield from ((f"axis {k} of {name}", size) for k, size in enumerate(shape))
 
 
-def _arguments(cost: Callable[..., Any], args: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-    """Arrays and numbers in `args`, by the names that `cost` has for them."""
+def _arguments(
+    cost: Callable[..., Any], args: tuple[Any, ...], first: int = 1
+) -> Iterator[tuple[str, Any]]:
+    """Arrays and numbers in `args`, by the names that `cost` has from its `first` argument on."""
     try:
-        names = [p.name for p in inspect.signature(cost).parameters.values() if p.kind <= 1][1:]
+        names = [p.name for p in inspect.signature(cost).parameters.values() if p.kind <= 1][first:]
     except (TypeError, ValueError):
         names = []
     for k, value in enumerate(args):
@@ -224,7 +226,7 @@ def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if depth == 0:
         return
     if isinstance(function, functools.partial):
-        yield from _arguments(function.func, (None, *function.args))
+        yield from _arguments(function.func, function.args, first=0)
         found = dict(function.keywords)
         yield from _held(function.func, depth - 1)
     elif inspect.ismethod(function):

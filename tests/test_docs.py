@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,15 @@ def test_example_of_the_diagnoses_prints_what_it_shows():
         exec(code[0], {})
 
     assert words(printed.getvalue()) == words(text[0])
+
+
+def test_ten_failures_are_as_they_print():
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        runpy.run_path(str(ROOT / "benchmarks" / "failures.py"), run_name="__main__")
+
+    page = (ROOT / "docs" / "failures.md").read_text()
+    assert page.count("\nFAIL") == 10
+    assert words(page) == words(printed.getvalue())
 
 
 def test_every_kind_of_mistake_has_its_row():

@@ -1,0 +1,233 @@
+"""Each hypothesis predicts the values of its mistake, and fits no others."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from gradcheck.hypotheses import ACTIVATIONS, OF_OUTPUT, Guess, Setting, Suspect, guesses
+from gradcheck.kinds import KINDS
+from gradcheck.names import Names
+
+RNG = np.random.default_rng(7)
+TRUTH, AT, ANOTHER = RNG.normal(size=(3, 4, 4))
+BAR = np.full(TRUTH.shape, 1e-10)
+NAMES = Names(sizes=(("m", 7),), examples=frozenset({7}))
+
+
+def suspect(claim, truth=TRUTH, at=AT, bar=BAR):
+    return Suspect("W", np.asarray(claim), truth, bar, at, np.abs(claim - truth) > bar)
+
+
+def kinds(claim, setting=None, **options):
+    with np.errstate(all="ignore"):
+        found = guesses(suspect(claim, **options), setting or Setting())
+    return {guess.kind for guess in found}
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind"),
+    [
+        (-TRUTH, "sign"),
+        (np.abs(TRUTH), "sign"),
+        (0 * TRUTH, "zero"),
+        (AT, "not-computed"),
+        (0 * TRUTH + 1, "not-computed"),
+        (1.7 * TRUTH, "constant-ratio"),
+        (7 * TRUTH, "sum-for-mean"),
+        (TRUTH / 7, "mean-for-sum"),
+        (TRUTH.T, "transposed"),
+        (7 * TRUTH.T, "transposed"),
+        (-TRUTH.T, "transposed"),
+        (TRUTH[::-1], "permuted"),
+        (TRUTH[:, [1, 0, 3, 2]], "permuted"),
+        (np.roll(TRUTH, 1, axis=1), "shifted"),
+        (np.vstack([TRUTH[1:], 0 * TRUTH[:1]]), "shifted"),
+        (0 * TRUTH + TRUTH.sum(), "summed-over-all-axes"),
+        (0 * TRUTH + TRUTH.mean(), "summed-over-all-axes"),
+        (0 * TRUTH + TRUTH.sum(axis=0), "summed-over-wrong-axis"),
+        (0 * TRUTH + TRUTH.mean(axis=1, keepdims=True), "summed-over-wrong-axis"),
+        (TRUTH - 0.3 * AT, "regulariser-missing"),
+        (TRUTH + 0.3 * AT, "regulariser-doubled"),
+        (TRUTH + 0.3 * np.sign(AT), "regulariser-doubled"),
+        (TRUTH + 0.3, "constant-residual"),
+        (np.clip(TRUTH, -0.5, 0.5), "clipped"),
+        (TRUTH * np.exp(AT), "parametrisation"),
+        (TRUTH * AT, "parametrisation"),
+        (TRUTH * AT[:, :1], "ratio-by-row"),
+        (TRUTH * AT[0], "ratio-by-column"),
+        (np.trunc(9 * TRUTH), "integer-truncation"),
+        (TRUTH.astype(np.float32).astype(float), "precision"),
+        (ANOTHER, "another-block"),
+        (TRUTH + ANOTHER, "another-block"),
+    ],
+)
+def test_mistake_is_guessed_and_explains_every_entry(claim, kind):
+    truth = 9 * TRUTH if kind == "integer-truncation" else TRUTH
+    other = Suspect.of("V", ANOTHER)
+    with np.errstate(all="ignore"):
+        found = guesses(suspect(claim, truth=truth), Setting(NAMES, {"V": other}))
+
+    assert kind in {guess.kind for guess in found}
+    for guess in found:
+        assert guess.kind in KINDS
+        assert guess.explained(suspect(claim, truth=truth)).all()
+
+
+def test_two_blocks_that_have_each_others_gradient_are_swapped():
+    other = suspect(TRUTH, truth=ANOTHER)
+
+    assert kinds(ANOTHER, Setting(others={"V": other})) == {"swapped"}
+
+
+def sigmoid(Z):
+    return 1 / (1 + np.exp(-Z))
+
+
+INNER = Setting(inner=True)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS.keys() - {"exp"}))
+def test_activation_without_its_derivative_is_guessed_for_intermediates_alone(name):
+    truth = TRUTH * ACTIVATIONS[name][1](AT)
+
+    assert "activation-derivative-missing" in kinds(TRUTH, INNER, truth=truth)
+    assert not any(kind.startswith("activation-") for kind in kinds(TRUTH, truth=truth))
+
+
+@pytest.mark.parametrize(
+    ("came", "due", "kind"),
+    [
+        (sigmoid(AT) * (1 - sigmoid(AT)), 1 - np.tanh(AT) ** 2, "of-another"),
+        (1 - np.tanh(np.tanh(AT)) ** 2, 1 - np.tanh(AT) ** 2, "at-wrong-argument"),
+        (1 - AT**2, 1 - np.tanh(AT) ** 2, "at-wrong-argument"),
+        ((1 - np.tanh(AT) ** 2) ** 2, 1 - np.tanh(AT) ** 2, "doubled"),
+    ],
+    ids=["another", "at A", "formula of A given Z", "doubled"],
+)
+def test_wrong_derivative_of_an_activation_is_guessed(came, due, kind):
+    found = kinds(TRUTH * came, INNER, truth=TRUTH * due)
+
+    assert f"activation-derivative-{kind}" in found
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_derivatives_of_the_activations_that_are_tried_are_right(name):
+    g, slope = ACTIVATIONS[name]
+    Z = np.array([-2.5, -0.75, 0.5, 1.75])
+    h = 2.0**-17
+
+    # Truncation h^2 g''' / 6 with g''' below 6, and rounding of values below 8, over 2 h.
+    bar = h**2 * 6 + 8 * np.finfo(float).eps / h
+    np.testing.assert_allclose((g(Z + h) - g(Z - h)) / (2 * h), slope(Z), rtol=0, atol=bar)
+    if name in OF_OUTPUT:
+        np.testing.assert_allclose(OF_OUTPUT[name](g(Z)), slope(Z), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("due", "kind"), [(0.3, "missing"), (0.5, "factor"), (np.nan, "missing")])
+def test_part_of_the_penalty_that_is_missing_is_told_from_all_of_it(due, kind):
+    """Where the cost itself shows its penalty, there is no doubt."""
+    setting = Setting(quadratic=lambda name: due)
+
+    found = kinds(TRUTH - 0.3 * AT, setting)
+
+    assert f"regulariser-{kind}" in found
+    assert len(found) == 1 or np.isnan(due)
+
+
+def test_penalty_on_a_bias_is_guessed_by_its_name():
+    claim = TRUTH[:, :1] + 0.3 * AT[:, :1]
+    bias = replace(suspect(claim, TRUTH[:, :1], AT[:, :1], BAR[:, :1]), name="layer.b1")
+
+    assert {guess.kind for guess in guesses(bias, Setting())} == {"regulariser-on-bias"}
+
+
+@pytest.mark.parametrize(
+    ("residual", "step"),
+    [(lambda h: h / 2 * AT, "forward"), (lambda h: h**2 / 6 * ANOTHER, "centered")],
+    ids=["forward", "centered"],
+)
+def test_step_of_a_gradient_that_is_a_difference_is_measured(residual, step):
+    h = 1e-3
+    setting = Setting(curvature=lambda _, places: (AT.ravel()[places], ANOTHER.ravel()[places]))
+
+    found = guesses(suspect(TRUTH + residual(h), at=RNG.normal(size=(4, 4))), setting)
+
+    assert f"is itself a {step} difference, with a step of about 1.0e-03" in {
+        guess.evidence for guess in found
+    }
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [np.cos(9 * TRUTH) + ANOTHER, TRUTH + ANOTHER, TRUTH @ ANOTHER, TRUTH * ANOTHER],
+    ids=["cosine", "sum", "product", "elementwise product"],
+)
+def test_what_no_hypothesis_predicts_gets_no_guess(claim):
+    assert kinds(claim, Setting(NAMES)) == set()
+
+
+def test_one_entry_beyond_its_bar_refutes_a_guess():
+    claim = 1.7 * TRUTH
+    claim[2, 1] += 1e-3
+
+    assert "constant-ratio" not in kinds(claim)
+
+
+def test_entries_of_which_nothing_is_known_refute_nothing():
+    claim = 1.7 * TRUTH
+    claim[2, 1] += 1e-3
+    bar = BAR.copy()
+    bar[2, 1] = np.inf
+
+    assert "constant-ratio" in kinds(claim, bar=bar)
+    guess = Guess("constant-ratio", "", 1.7 * TRUTH, bar)
+    assert guess.explained(suspect(claim, bar=bar)).sum() == 15
+
+
+def test_guess_is_borne_out_where_it_differs_from_what_is_due():
+    half = TRUTH.copy()
+    half[:2] = 0
+    claim = suspect(2 * half, truth=half)
+
+    guess = Guess("constant-ratio", "", 2 * half, BAR, free=1)
+
+    assert guess.explained(claim).sum() == 16
+    assert guess.spare(claim) == 8 - 1
+
+
+FLOATS = st.floats(-1e3, 1e3, allow_subnormal=False)
+SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, max_side=4)
+
+
+@settings(max_examples=60)
+@given(data=st.data(), shape=SHAPES)
+def test_any_finite_numbers_of_any_shape_can_be_looked_at(data, shape):
+    claim, truth, at = (data.draw(hnp.arrays(float, shape, elements=FLOATS)) for _ in range(3))
+    bar = np.full(shape, 1e-9)
+    wrong = np.asarray(np.abs(claim - truth) > bar)
+    one = Suspect("W", claim, truth, bar, at, wrong)
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = guesses(one, Setting(NAMES, inner=data.draw(st.booleans())))
+
+    assert all(guess.kind in KINDS for guess in found)
+    assert all(guess.explained(one)[one.known].all() for guess in found)
+
+
+@settings(max_examples=30)
+@given(c=st.floats(0.01, 100), seed=st.integers(0, 2**32 - 1))
+def test_any_factor_is_found_with_its_value(c, seed):
+    truth = np.random.default_rng(seed).normal(size=(3, 2))
+    claim = Suspect.of("W", truth, claim_times=c)
+    if not claim.wrong.any():
+        return
+
+    predicted = [g.predicted for g in guesses(claim, Setting()) if g.kind == "constant-ratio"]
+
+    np.testing.assert_allclose(predicted[0], c * truth, rtol=1e-9, strict=True)

@@ -1,0 +1,171 @@
+"""A number is called by what the user calls it, or by whose size it is."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from gradcheck.names import Names
+
+X, Y = np.ones((3, 11)), np.ones((1, 11))
+PARAMS = [("W", (4, 3)), ("b", (4, 1))]
+
+
+class Model:
+    """A cost that keeps its data and its penalty."""
+
+    def __init__(self):
+        self.X, self.lam = X, 0.37
+
+    def cost(self, params):
+        return np.sum(params["W"] @ self.X) * self.lam
+
+    __call__ = cost
+
+
+def plain(params, X, lam):
+    return np.sum(params["W"] @ X) * lam
+
+
+def last(X, lam, params):
+    return plain(params, X, lam)
+
+
+def closure():
+    inputs, decay = X, 0.37
+    return lambda params: np.sum(params["W"] @ inputs) * decay
+
+
+def nested():
+    inner = closure()
+
+    def cost(params):
+        return inner(params)
+
+    return cost
+
+
+def of(cost, *args, **options):
+    return Names.of(cost, params=PARAMS, args=args, **options)
+
+
+@pytest.mark.parametrize(
+    ("cost", "args", "data", "scalar"),
+    [
+        (plain, (X, 0.37), "X", "lam"),
+        (closure(), (), "inputs", "decay"),
+        (nested(), (), "inputs", "decay"),
+        (functools.partial(plain, X=X, lam=0.37), (), "X", "lam"),
+        (functools.partial(plain, lam=0.37), (X,), "X", "lam"),
+        (functools.partial(last, X, 0.37), (), "X", "lam"),
+        (Model().cost, (), "X", "lam"),
+        (Model(), (), "X", "lam"),
+        (lambda params, data: 0.0, ({"X": X, "lam": 0.37},), "X", "lam"),
+        (lambda params, data: 0.0, ([X, 0.37],), "data[0]", "data[1]"),
+        (lambda *all_of_them: 0.0, (X, 0.37), "the first argument", "the second argument"),
+    ],
+    ids=[
+        "arguments",
+        "closure",
+        "closure of a closure",
+        "partial with keywords",
+        "partial and argument",
+        "partial before the parameters",
+        "bound method",
+        "instance",
+        "mapping",
+        "list",
+        "arguments without names",
+    ],
+)
+def test_sizes_and_scalars_bear_the_names_that_the_cost_has_for_them(cost, args, data, scalar):
+    names = of(cost, *args)
+
+    assert names.of_factor(11.0) == [f"11 = columns of {data}"]
+    assert names.examples_of(11.0) == [f"11 = columns of {data}"]
+    assert names.of_scalar(0.37) == [scalar]
+
+
+def test_names_of_the_user_stand_in_place_of_all_others():
+    names = of(plain, X, 0.25, dimensions={"m": 11, "n1": 4})
+
+    assert names.of_factor(11.0) == ["11 = m"]
+    assert names.of_factor(1 / 4) == ["1/4, 4 = n1", "1/4 = 1/2 * 1/2", "0.25 = lam"]
+    assert names.of_factor(3.0) == []
+    assert names.examples_of(11.0) == ["11 = m"]
+    assert names.examples_of(4.0) == []
+
+
+def test_examples_are_what_the_data_has_and_the_parameters_have_not():
+    assert of(plain, X, 0.25).examples == {11}
+    assert of(lambda params, X, Y: 0.0, X, Y).examples == {11}
+    one = Names.of(plain, params=[("W", (4, 3))], args=(np.ones((3, 1)), 0.25))
+    assert one.examples == frozenset()
+
+
+def test_examples_as_many_as_units_are_known_by_their_second_array():
+    names = of(lambda params, X, Y: 0.0, np.ones((3, 4)), np.ones((1, 4)))
+
+    assert names.examples_of(4.0) == ["4 = columns of X = rows of W"]
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (11, "11 = columns of X"),
+        (-11, "-11 = -columns of X"),
+        (1 / 11, "1/11, 11 = columns of X"),
+        (121, "11^2, 11 = columns of X"),
+        (22, "2 * 11, 11 = columns of X"),
+        (10 / 11, "10/11, 11 = columns of X"),
+        (44, "4 * 11, 4 = rows of W, 11 = columns of X"),
+        (np.sqrt(11), "sqrt(11), 11 = columns of X"),
+        (0.125, "0.125 = lam"),
+        (8, "8 = 1/lam"),
+        (0.125 / 11, "0.0113636 = lam/11, 11 = columns of X"),
+        (0.875, "0.875 = 1 - lam"),
+        (2, "2, as the derivative of a square has"),
+    ],
+)
+def test_factor_is_said_as_sizes_and_scalars(factor, said):
+    assert said in of(plain, X, 0.125).of_factor(factor)
+
+
+@pytest.mark.parametrize("factor", [1.0, 7.3, 11.001, np.pi, np.nan])
+def test_number_that_is_no_size_has_no_name(factor):
+    assert of(plain, X, 0.125).of_factor(factor) == []
+
+
+def test_factor_has_three_names_at_most():
+    sizes = {"a": 2, "b": 4, "c": 8, "d": 16, "e": 32}
+
+    assert len(of(plain, X, 0.5, dimensions=sizes).of_factor(4.0)) == 3
+
+
+def test_factor_of_a_penalty_is_a_scalar_over_a_size():
+    names = of(plain, X, 0.375)
+
+    assert names.of_penalty(0.375) == ["0.375 = lam"]
+    assert names.of_penalty(0.375 / 11) == ["0.0340909 = lam/11, 11 = columns of X"]
+    assert names.of_penalty(0.75) == ["0.75 = 2 lam"]
+    assert names.of_penalty(0.4) == []
+
+
+@pytest.mark.parametrize("value", [True, 1j, np.nan, np.inf, "0.25", None])
+def test_what_is_no_finite_real_number_is_no_scalar(value):
+    assert of(lambda params, lam: 0.0, value).scalars == ()
+
+
+def test_what_no_signature_tells_is_no_error():
+    assert Names.of(np.sum, params=[("x", (3,))]).sizes == (("length of x", 3),)
+
+
+def test_variable_that_is_not_yet_assigned_is_passed_over():
+    def cost(params):
+        return later
+
+    names = of(cost)
+    later = 1.0
+
+    assert names.scalars == ()
+    assert later == cost(None)
