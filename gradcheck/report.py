@@ -300,7 +300,9 @@ class BlockReport:
             ratio = analytic[clear] / numerical[clear]
             middle = float(np.median(ratio))
             spread = self.error[wrong][clear] / np.abs(numerical[clear]) * np.abs(ratio)
-            if (np.abs(ratio - middle) <= 4 * spread + 1e-6 * np.abs(middle)).all():
+            alike = (np.abs(ratio - middle) <= 4 * spread + 1e-6 * np.abs(middle)).all()
+            # Of a triangle that is transposed, these may be 0 and only the others not.
+            if alike and middle != 0:
                 if abs(middle - 1) > 0.01:
                     return f"{text}: {_times(middle)}"
                 return f"{text}, by the factor {middle:.9g}"

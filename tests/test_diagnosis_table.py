@@ -48,6 +48,7 @@ def test_mistake_of_the_diagnosis_table_fails_in_its_blocks(mistake):
 
     failed = {name for name, block in report.blocks.items() if block.verdict == Verdict.FAIL}
     assert report.verdict == Verdict.FAIL
+    assert len(str(report).splitlines()) <= 40
     if mistake.block is None and not failed:
         assert any(finding.severity == "error" for finding in report.findings)
     elif mistake.exact:
