@@ -468,10 +468,8 @@ def _remembering(
 
 def _recognised(claim: Claim, comparison: Comparison, findings: list[Finding]) -> list[Finding]:
     """The findings about wrong shapes, saying where the values are right."""
-    start = 0
-    for block in claim.compared:
-        verdicts = comparison.rows(slice(start, start + block.size)).decision.verdict
-        start += block.size
+    for block, rows in claim.rows:
+        verdicts = comparison.rows(rows).decision.verdict
         if block.name in claim.misshapen and (verdicts == Verdict.PASS).all():
             findings = structure.of_right_values(findings, block.name)
     return findings
@@ -480,10 +478,8 @@ def _recognised(claim: Claim, comparison: Comparison, findings: list[Finding]) -
 def _conjugated(claim: Claim, comparison: Comparison) -> list[Finding]:
     """A finding for each complex block that fails and whose conjugate would not."""
     findings = []
-    start = 0
-    for block in claim.compared:
-        made = comparison.rows(slice(start, start + block.size))
-        start += block.size
+    for block, rows in claim.rows:
+        made = comparison.rows(rows)
         if block.is_complex and (made.decision.verdict == Verdict.FAIL).any():
             conjugate = claim.values[block.name].copy()
             conjugate[1::2] *= -1

@@ -18,24 +18,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gradcheck.hypotheses import Array, Guess, Setting, Suspect, factors, guesses
+from gradcheck.hypotheses import CERTAIN, Array, Guess, Setting, Suspect, factors, guesses
 from gradcheck.kinds import KINDS
 from gradcheck.names import Names
 from gradcheck.structure import Finding
 
-__all__ = ["CERTAIN", "Diagnosis", "Sure", "diagnose", "of_findings"]
+__all__ = ["Diagnosis", "Sure", "diagnose", "of_findings"]
 
 Sure = Literal["certain", "likely", "possible"]
 
-CERTAIN = 3.0
-"""Entries that bear a guess out, beyond those it was fitted to, from which on it is certain.
-Each fits by accident with a chance of about its relative bar, 1e-9."""
-
 SHOWN = 4
 """Guesses of one block that are reported."""
-
-MANY = 0.75
-"""A guess that explains this share of the entries is reported, if none explains all."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +182,8 @@ def _of_shape(
             continue
         fits = np.abs(came - other.truth) <= other.bar + 1e-9 * np.abs(other.truth)
         if fits[np.isfinite(other.bar)].all():
-            kind = "swapped" if _has_shape(suspects, other.name, suspect) else "another-block"
+            mutual = not np.isfinite(other.claim).all() or other.wrong.any()
+            kind = "swapped" if mutual else "another-block"
             evidence = f"{shape}, and is the gradient of `{other.name}`"
             yield replace(says(kind, came.size, evidence), entries=came.size)
             return
@@ -237,31 +231,20 @@ def _of_shape(
     if code == "wrong-shape" and _of_examples(came, suspect, names):
         kind, shape = "summed-over-wrong-axis", f"{shape}: one number for each example"
     same = right == entries
-    evidence = f"{shape}; the values are right" if same else shape
-    if not same and np.isfinite(suspect.claim).all() and entries:
-        evidence = f"{shape}, and wrong values"
-    diagnosis = says(kind, right, evidence)
-    if kind == "row-vector" and same:
-        yield diagnosis
-        if min(suspect.shape, default=1) == 1 and not suspect.name.startswith("b"):
-            yield replace(says("transposed", right, evidence), sure="likely")
-        return
     # Wrong values are diagnosed apart from their shape.
-    yield (
-        diagnosis
-        if same or not np.isfinite(suspect.claim).all()
-        else replace(diagnosis, sure="likely")
-    )
+    off = not same and np.isfinite(suspect.claim).all()
+    told = "; the values are right" if same else ", and wrong values" if off and entries else ""
+    diagnosis = says(kind, right, shape + told)
+    yield replace(diagnosis, sure="likely") if off else diagnosis
+    vector = min(suspect.shape, default=1) == 1
+    if kind == "row-vector" and same and vector and not suspect.name.startswith("b"):
+        yield replace(diagnosis, kind="transposed", sure="likely")
 
 
 def _near(values: Array, suspect: Suspect) -> bool:
     """Whether values are the derivatives that were measured, within their bars."""
     width = suspect.bar + 1e-9 * np.abs(suspect.truth)
     return bool((np.abs(values - suspect.truth) <= width).all())
-
-
-def _has_shape(suspects: Mapping[str, Suspect], name: str, suspect: Suspect) -> bool:
-    return not np.isfinite(suspects[name].claim).all() or bool(suspects[name].wrong.any())
 
 
 def _of_examples(came: Array, suspect: Suspect, names: Names) -> bool:

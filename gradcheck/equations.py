@@ -24,12 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.diagnosis import CERTAIN, Diagnosis, Sure
+from gradcheck.diagnosis import Diagnosis, Sure
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays
+from gradcheck.hypotheses import CERTAIN
 from gradcheck.kinds import KINDS
 from gradcheck.names import Names
-from gradcheck.parameters import Layout, children
+from gradcheck.parameters import Block, Layout, children
 from gradcheck.probes import Recording, recorded
 from gradcheck.report import Blame, GradientReport, overall
 from gradcheck.structure import Finding
@@ -107,8 +108,11 @@ class _Pass:
     args: tuple[Any, ...]
     recording: Recording
     claims: Mapping[str, Array]
-    cotangents: Mapping[str, Array]
-    scale: float
+    cotangents: Mapping[str, Array] = field(default_factory=dict)
+
+    def block(self, name: str) -> Block:
+        """The block of the parameters that has a name."""
+        return next(block for block in self.layout.blocks if block.name == name)
 
     def run(self, instead: Mapping[str, Array], x: Array | None = None) -> Recording:
         """The forward pass, with some probes and some parameters replaced."""
@@ -127,9 +131,8 @@ class _Pass:
             if name in held:
                 run = self.run({**held, name: at[name]})
             else:
-                block = next(b for b in self.layout.blocks if b.name == name)
                 x = self.x.copy()
-                x[block.slice] = np.asarray(at[name]).ravel()
+                x[self.block(name).slice] = np.asarray(at[name]).ravel()
                 run = self.run(held, x)
             total = run.result
             for key, cotangent in self.cotangents.items():
@@ -179,27 +182,25 @@ def judged(
     taken = {block.name for block in layout.blocks} & set(names)
     if taken:
         raise InvalidInput(f"probe `{min(taken)}` has the name of a parameter; rename one of them")
-    claims, findings = _claimed(result, names, recording, spec)
-    forward = _Pass(cost, layout, x, args, recording, claims, {}, spec.scale)
+    found, findings = _claimed(result, names)
+    nothing = {name: np.full(recording.values[name].shape, np.nan) for name in names}
+    claims = {name: _unscaled(found.get(name, nothing[name]), spec.scale) for name in names}
+    forward = _Pass(cost, layout, x, args, recording, claims)
     blocks, diagnoses, evaluations = dict(report.blocks), list(report.diagnoses), 0
     cotangents: dict[str, Array] = {}
     # In backward order, as the gradients are computed.
     for name in [n for n in reversed(recording.values) if n in names]:
-        value = recording.values[name]
-        given = claims.get(name, np.full(value.shape, np.nan))
-        claim = _unscaled(given, spec.scale)
+        value, claim = recording.values[name], claims[name]
         part = check(forward.whole(name), {name: claim}, {name: value}, inner=True)
         blocks[name] = replace(part.blocks[name], label=f"d{name}")
-        if name in claims:
+        if name in found:
             findings += [f for f in part.findings if f.block == name]
-            diagnoses += [replace(d, label=f"d{name}") for d in part.diagnoses]
+            diagnoses += [diagnosis.named(f"d{name}") for diagnosis in part.diagnoses]
         evaluations += part.evaluations
-        right = np.shape(given) == value.shape and np.isfinite(given).all()
         measured = blocks[name].numerical
-        usable = measured.size == value.size and np.isfinite(measured).all()
-        if right:
-            cotangents[name] = _unscaled(given, spec.scale)
-        elif usable:
+        if np.shape(claim) == value.shape and np.isfinite(claim).all():
+            cotangents[name] = claim
+        elif measured.size == value.size and np.isfinite(measured).all():
             cotangents[name] = measured.reshape(value.shape)
     everything = (*report.findings, *findings)
     done = replace(
@@ -235,9 +236,7 @@ def _met(spec: Intermediates, recording: Recording) -> list[str]:
     return wanted
 
 
-def _claimed(
-    result: Any, names: Sequence[str], recording: Recording, spec: Intermediates
-) -> tuple[dict[str, Array], list[Finding]]:
+def _claimed(result: Any, names: Sequence[str]) -> tuple[dict[str, Array], list[Finding]]:
     """What the backward pass returned for each intermediate."""
     found = {str(key): value for (_, key), value in children(result) or ()}
     claims: dict[str, Array] = {}
@@ -297,15 +296,14 @@ def _blamed(
         alone = check(forward.piece(name), {name: claim}, {name: value}, inner=inner)
         evaluations += alone.evaluations
         if alone.verdict == Verdict.FAIL:
-            label = report.blocks[name].label
             told, more = _of_layer(forward, name, claim, check, known)
             evaluations += more
-            told = told or list(alone.diagnoses)
-            diagnoses += [replace(d, label=_label(label, name)) for d in told]
+            gradient = report.blocks[name].gradient
+            diagnoses += [diagnosis.named(gradient) for diagnosis in told or alone.diagnoses]
             wrong.append(name)
         elif failed:
             right.append(name)
-    labels = {name: _label(block.label, name) for name, block in report.blocks.items()}
+    labels = {name: block.gradient for name, block in report.blocks.items()}
     equations = [_equation(labels[name], labels, forward, spec) for name in wrong]
     blame = Blame(
         equations=tuple(dict.fromkeys(equations)),
@@ -322,41 +320,31 @@ def _blamed(
 
 def _quantities(report: GradientReport, forward: _Pass) -> list[tuple[str, Array, Array]]:
     """Name, claim and value of everything that has an equation, in backward order."""
+    met = forward.recording.values
+    place = {name: float(k) for k, name in enumerate(met)}
     found: list[tuple[str, Array, Array]] = []
-    met = list(forward.recording.values)
-    by_last = sorted(
-        (name for name in report.blocks if name not in forward.recording.values),
-        key=lambda name: -_feeds(forward, name),
-    )
-    intermediates = [name for name in reversed(met) if name in report.blocks]
-    rank = {name: met.index(name) for name in intermediates}
-    for name in intermediates:
-        claim = forward.claims.get(name)
-        if claim is None:
-            claim = np.full(forward.recording.values[name].shape, np.nan)
-        found.append((name, _unscaled(claim, forward.scale), forward.recording.values[name]))
-    for name in by_last:
-        block = next(b for b in forward.layout.blocks if b.name == name)
-        values = report.blocks[name].analytic
-        if values.size:
-            shaped = values.view(complex) if block.is_complex else values
+    for name, part in report.blocks.items():
+        if name in met:
+            found.append((name, forward.claims[name], met[name]))
+            continue
+        # A parameter's equation follows that of the intermediate that it feeds.
+        place[name] = _feeds(forward, name) - 0.5
+        block, claim = forward.block(name), part.analytic
+        if claim.size:
             value = np.asarray(forward.x[block.slice], dtype=float)
-            value = value.view(complex) if block.is_complex else value
-            found.append((name, shaped.reshape(block.shape), value.reshape(block.shape)))
+            if block.is_complex:
+                claim, value = claim.view(complex), value.view(complex)
+            claim, value = claim.reshape(block.shape), value.reshape(block.shape)
         else:
-            found.append((name, np.full(block.shape, np.nan), np.zeros(block.shape)))
-    # A parameter's equation follows that of the intermediate that it feeds.
-    return sorted(
-        found,
-        key=lambda item: -(rank[item[0]] if item[0] in rank else _feeds(forward, item[0]) - 0.5),
-    )
+            claim, value = np.full(block.shape, np.nan), np.zeros(block.shape)
+        found.append((name, claim, value))
+    return sorted(found, key=lambda quantity: -place[quantity[0]])
 
 
 def _feeds(forward: _Pass, name: str) -> int:
     """Place, in forward order, of the first probe that a parameter block changes."""
-    block = next(b for b in forward.layout.blocks if b.name == name)
-    x = forward.x.copy()
-    x[block.slice] = x[block.slice] * (1 + 2.0**-10) + 2.0**-12
+    part, x = forward.block(name).slice, forward.x.copy()
+    x[part] = x[part] * (1 + 2.0**-10) + 2.0**-12
     met = list(forward.recording.values)
     try:
         moved = forward.run({}, x).values
@@ -366,11 +354,6 @@ def _feeds(forward: _Pass, name: str) -> int:
         if key in moved and not np.array_equal(moved[key], forward.recording.values[key]):
             return k
     return len(met)
-
-
-def _label(label: str, name: str) -> str:
-    """``dW1`` for what the gradient calls ``W1`` or ``gradient of W1``."""
-    return f"d{name}" if label == name or label.startswith("gradient of ") else label
 
 
 def _equation(label: str, labels: Mapping[str, str], forward: _Pass, spec: Intermediates) -> str:

@@ -83,10 +83,9 @@ def explain(
 
 def suspects(x: Values, claim: Claim, comparison: Comparison) -> dict[str, Suspect]:
     """Every block that was compared, as arrays of its shape."""
-    found, start = {}, 0
-    for block in claim.compared:
-        made = comparison.rows(slice(start, start + block.size))
-        start += block.size
+    found = {}
+    for block, rows in claim.rows:
+        made = comparison.rows(rows)
         values = claim.values[block.name]
         # Where a block has failed, not every entry is refined; what is off is wrong all the same.
         skipped = made.decision.reason[:, 0] == "skipped"

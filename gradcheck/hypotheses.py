@@ -21,16 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradcheck.names import CLOSE, SIMPLE, Names
+from gradcheck.verdict import FLOOR
 
-__all__ = ["Guess", "Setting", "Suspect", "guesses", "is_round"]
+__all__ = ["CERTAIN", "Guess", "Setting", "Suspect", "guesses"]
 
 Array = NDArray[Any]
 
 TELLING = 10.0
 """A prediction tells something where it is so many bars away from the right value."""
 
-FLOOR = 1e-9
-"""Relative difference that is never held against a prediction; that of `verdict`."""
+CERTAIN = 3.0
+"""Entries that bear a guess out, beyond those it was fitted to, from which on it is certain.
+Each fits by accident with a chance of about its relative bar, 1e-9."""
 
 LONG, MANY = 400, 4_000_000
 """Rows, columns or places that are tried one by one, and comparisons made at once; beyond, only
@@ -151,7 +153,7 @@ def guesses(suspect: Suspect, setting: Setting) -> list[Guess]:
         return []
     found: list[Guess] = []
     for hypotheses in (SIMPLE_KINDS, OTHER_KINDS):
-        if any(guess.spare(suspect) >= 3 for guess in found):
+        if any(guess.spare(suspect) >= CERTAIN for guess in found):
             break
         for hypothesis in hypotheses:
             found += [
@@ -170,8 +172,9 @@ def nothing_there(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         return
     if np.array_equal(claim, suspect.at):
         yield Guess("not-computed", "is the parameter itself", claim, suspect.bar)
-    summed = any(g.explained(suspect)[suspect.known].all() for g in sums(suspect, setting))
-    if claim.size > 1 and (claim == claim.flat[0]).all() and not summed:
+    if claim.size == 1 or (claim != claim.flat[0]).any():
+        return
+    if not any(g.explained(suspect)[suspect.known].all() for g in sums(suspect, setting)):
         constant = f"is {_number(claim.flat[0])} in every entry"
         yield Guess("not-computed", constant, claim, suspect.bar, free=1)
 
@@ -188,11 +191,17 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         yield Guess("sign", "has the wrong sign", -suspect.truth, suspect.bar)
         return
     named = setting.names.of_factor(c.real, close) if np.isreal(c) else []
-    for kind, factor in (("sum-for-mean", c), ("mean-for-sum", 1 / c)):
-        for name in setting.names.examples_of(np.real(factor), close):
-            yield Guess(kind, f"is {size}; {name}", predicted, width, free=0.5)
-    examples = setting.names.examples_of(np.real(c), close)
-    examples += setting.names.examples_of(np.real(1 / c), close)
+
+    def counted(find: Callable[[float, float], list[str]]) -> list[Guess]:
+        """A sum for a mean, or the reverse, over as many as `find` has a name for."""
+        return [
+            Guess(kind, f"is {size}; {name}", predicted, width, free=0.5)
+            for kind, factor in (("sum-for-mean", c), ("mean-for-sum", 1 / c))
+            for name in find(np.real(factor), close)
+        ]
+
+    examples = counted(setting.names.examples_of)
+    yield from examples
     rest = [name for name in named if not examples or name in SIMPLE.values()]
     if rest:
         yield Guess(
@@ -202,12 +211,10 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             words = f"has the wrong sign, and is {size}; {rest[0]}"
             yield Guess("sign", words, predicted, width, free=0.5)
         elif not examples:
-            for kind, factor in (("sum-for-mean", c), ("mean-for-sum", 1 / c)):
-                for name in setting.names.of_size(np.real(factor), close):
-                    yield Guess(kind, f"is {size}; {name}", predicted, width, free=0.5)
+            yield from counted(setting.names.of_size)
     elif not examples:
         norm = float(np.linalg.norm(suspect.claim))
-        if suspect.claim.size > 1 and is_round(norm):
+        if suspect.claim.size > 1 and _is_round(norm):
             yield Guess("clipped", f"is scaled to the norm {norm:.6g}", predicted, width, free=0.5)
         yield Guess("constant-ratio", f"is {size}", predicted, width, free=1)
 
@@ -316,6 +323,8 @@ def sums(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     long = [axis for axis in range(len(suspect.shape)) if suspect.shape[axis] > 1]
     for count in range(len(long), 0, -1):
         for axes in combinations(long, count):
+            if not _alike(suspect.claim, axes):
+                continue
             everything = count == len(long)
             kind = "summed-over-all-axes" if everything else "summed-over-wrong-axis"
             what = "all entries" if everything else _axes(axes)
@@ -325,8 +334,6 @@ def sums(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             )
             words = f"is the sum over {what} of what is due"
             size = int(np.prod([suspect.shape[axis] for axis in axes]))
-            if not _alike(suspect.claim, axes):
-                continue
             yield Guess(kind, words, total, width)
             mean = f"is the mean over {what} of what is due"
             yield Guess(kind, mean, total / size, width / size)
@@ -667,7 +674,7 @@ def _factor(
     return best if np.iscomplexobj(c) else float(best), float(2 * blur.flat[k] / abs(best)) + 1e-12
 
 
-def is_round(x: float) -> bool:
+def _is_round(x: float) -> bool:
     """Whether a number is 1, 2 or 5 times a power of ten, as limits of norms are."""
     if not 0 < x < np.inf:
         return False

@@ -178,25 +178,21 @@ class _Layer:
             raise
         except Exception as error:
             raise InvalidInput(f"`forward` raised {in_short(error)}, at the inputs") from error
-        self.outputs, self.at = self._flat(output)
+        self.outputs = self._layout(output)
 
     def run(self, params: Mapping[str, Any]) -> tuple[Any, Any]:
         """Output and cache of the forward step, with other values for what is differentiated."""
         given = copy_arrays({**self.inputs, **params})
-        return self._pair(
-            self.forward(**given) if self.by_keyword else self.forward(*given.values())
-        )
-
-    def _pair(self, result: Any) -> tuple[Any, Any]:
+        result = self.forward(**given) if self.by_keyword else self.forward(*given.values())
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise InvalidInput(
                 f"`forward` returned {describe(result)}, expected the pair (output, cache)"
             )
         return result[0], result[1]
 
-    def _flat(self, output: Any) -> tuple[Layout, Values]:
+    def _layout(self, output: Any) -> Layout:
         try:
-            return flatten(output)
+            return flatten(output)[0]
         except InvalidInput as error:
             text = str(error).removeprefix("params: ").replace("`x`", "it")
             raise InvalidType(f"the output of `forward`: {text}") from None
@@ -244,13 +240,15 @@ class _Layer:
 
     def names(self, dimensions: Mapping[str, int]) -> Names:
         """Names for sizes. Those of the output that only the first input has count examples."""
-        shapes = {n: np.shape(v) for n, v in self.inputs.items() if isinstance(v, np.ndarray)}
+        data = [(n, v) for n, v in self.inputs.items() if isinstance(v, np.ndarray)]
+        shapes = {name: array.shape for name, array in data}
         found = Names.of(self.forward, params=list(shapes.items()), dimensions=dimensions)
         _, *others = shapes.values()
         outer = {size for block in self.outputs.blocks for size in block.shape}
         examples = outer - {size for shape in others for size in shape} - {1}
-        data = tuple((n, v) for n, v in self.inputs.items() if isinstance(v, np.ndarray))
-        return found if dimensions else replace(found, examples=frozenset(examples), data=data)
+        if dimensions:
+            return found
+        return replace(found, examples=frozenset(examples), data=tuple(data))
 
     def passed_on(self, report: GradientReport, cotangent: Values) -> list[Diagnosis]:
         """Diagnoses of inputs whose gradient is the cotangent itself, and should not be."""

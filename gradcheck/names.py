@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -107,13 +107,15 @@ class Names:
 
     def examples_of(self, factor: float, close: float = CLOSE) -> list[str]:
         """Names of a number of examples that is `factor`: ``["12 = columns of X"]``."""
-        found = {n for n in self.examples if abs(factor - n) <= close * n}
-        return [_equal(str(n), self._called(n)) for n in sorted(found)]
+        return self._equal_to(factor, self.examples, close)
 
     def of_size(self, factor: float, close: float = CLOSE) -> list[str]:
         """The name of a size, above 2, that is `factor`: ``["5 = rows of W"]``."""
-        found = {n for _, n in self.sizes if n > 2 and abs(factor - n) <= close * n}
-        return [_equal(str(n), self._called(n)) for n in sorted(found)]
+        return self._equal_to(factor, {n for _, n in self.sizes if n > 2}, close)
+
+    def _equal_to(self, factor: float, sizes: Set[int], close: float) -> list[str]:
+        found = sorted(n for n in sizes if abs(factor - n) <= close * n)
+        return [_equal(str(n), self._called(n)) for n in found]
 
     def of_factor(self, factor: float, close: float = CLOSE) -> list[str]:
         """Equations that explain a factor, the simplest first; empty if there are none."""

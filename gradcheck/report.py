@@ -221,6 +221,12 @@ class BlockReport:
         return self.block.name
 
     @property
+    def gradient(self) -> str:
+        """Name of its gradient: ``dW1``, also where the user calls it by the parameter's name."""
+        own = self.label not in (self.name, f"gradient of {self.name}")
+        return self.label if own else f"d{self.name}"
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the block."""
         return self.block.shape
@@ -421,12 +427,7 @@ class GradientReport:
         wrong = self._wrong()
         if len(wrong) != 1:
             return None
-        label = wrong[0].label
-        return (
-            f"d{wrong[0].name}"
-            if label in (wrong[0].name, f"gradient of {wrong[0].name}")
-            else label
-        )
+        return wrong[0].gradient
 
     @property
     def resolution(self) -> float:

@@ -98,6 +98,14 @@ class Claim:
         return [block for block in self.blocks if block.name in self.values]
 
     @property
+    def rows(self) -> Iterator[tuple[Block, slice]]:
+        """The blocks that have values, and where theirs stand among all values."""
+        start = 0
+        for block in self.compared:
+            yield block, slice(start, start + block.size)
+            start += block.size
+
+    @property
     def entries(self) -> NDArray[np.intp]:
         """Places in the flat vector of all values, shape (q,)."""
         ranges = [np.arange(block.start, block.stop) for block in self.compared]

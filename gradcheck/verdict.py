@@ -25,7 +25,17 @@ from numpy.typing import NDArray
 from gradcheck.differences import Differences, Nature
 from gradcheck.noise import Values
 
-__all__ = ["RESOLUTION", "Decision", "OnKink", "Verdict", "decide", "settled", "widths", "worst_of"]
+__all__ = [
+    "FLOOR",
+    "RESOLUTION",
+    "Decision",
+    "OnKink",
+    "Verdict",
+    "decide",
+    "settled",
+    "widths",
+    "worst_of",
+]
 
 OnKink = Literal["accept", "inconclusive", "fail"]
 
