@@ -8,8 +8,6 @@ import backprop
 from gradcheck import Verdict, check_gradient
 from gradcheck.verification import verify
 
-pytestmark = pytest.mark.gradcheck
-
 MANY = settings(max_examples=5 * settings.default.max_examples)
 
 
@@ -33,6 +31,7 @@ def assert_right(block):
         assert block.verdict == Verdict.PASS, block.worst()
 
 
+@pytest.mark.gradcheck
 @MANY
 @given(networks())
 def test_gradients_match_centered_differences(network):
@@ -64,6 +63,7 @@ def test_every_gradient_is_shaped_like_its_parameter_and_biases_are_columns(netw
     assert gradients.db2.shape == (len(network.parameters.W2), 1)
 
 
+@pytest.mark.gradcheck
 @given(networks())
 def test_all_six_equations_match_centered_differences(network):
     """Also dZ2 and dZ1, which belong to the summed loss; by Z1 alone each kink is one of relu."""
