@@ -56,6 +56,11 @@ class Function:
     ) -> None:
         if not callable(call):
             raise InvalidType(f"`{name}`: expected a callable, got {type(call).__name__}")
+        if not isinstance(args, (tuple, list)):
+            raise InvalidType(
+                f"`args`: expected a tuple of arguments, got {type(args).__name__}; "
+                "for a single one write args=(X,)"
+            )
         self.name = name
         self.call = call
         self.layout = layout

@@ -213,6 +213,7 @@ def test_options_that_make_no_sense_are_refused(options, words):
     [
         (None, right, {}, "`cost`: expected a callable, got NoneType"),
         (X, right, {}, "`cost`: expected a callable, got ndarray"),
+        (cost, right, {"args": X}, "`args`: expected a tuple of arguments, got ndarray; for a"),
         (cost, None, {}, "`grad` is None, expected a callable or a gradient; if `cost` returns"),
         (None, None, {"jac": True}, "`cost`: expected a callable, got None"),
         (cost, None, {"jac": True}, "returns the pair (value, gradient), but it returned float64"),
