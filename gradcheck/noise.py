@@ -192,9 +192,13 @@ def measure(
     )
 
 
-INWARD = (2.0**-1, 2.0**-3, 2.0**-5, 2.0**-7)
+INWARD = (2.0**-1, 2.0**-3, 2.0**-5, 2.0**-7, 2.0**-9, 2.0**-11)
 """Points on the way to the origin, as shares of the point, at which a gradient shows how large
 it is where nothing saturates."""
+
+DIVERGES = 3.0
+"""Growth of a gradient between the two innermost of these, by which it is unbounded at the origin
+and tells nothing of the point: that of ``log(x)`` grows by 4, that of ``x**-12`` by 4**13."""
 
 
 @np.errstate(all="ignore")
@@ -233,8 +237,11 @@ def measure_gradient(
     if not np.isfinite(near).all():
         return None
     elsewhere = np.abs(f(np.multiply.outer(INWARD, x)))
-    largest = np.max(np.where(np.isfinite(elsewhere), elsewhere, 0.0), axis=0)
-    return np.maximum.reduce([scatter(near), _stair(near), eps * largest])
+    bounded = np.isfinite(elsewhere[-1]) & ~(elsewhere[-1] > DIVERGES * elsewhere[-2])
+    elsewhere = np.where(np.isfinite(elsewhere), elsewhere, 0.0)
+    # Not the largest, for one of the points may lie beside a pole.
+    large = np.where(bounded, np.sort(elsewhere, axis=0)[-2], 0.0)
+    return np.maximum.reduce([scatter(near), _stair(near), eps * large])
 
 
 def _stair(values: Values) -> Values:

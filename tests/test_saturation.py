@@ -34,3 +34,22 @@ def test_a_mistake_in_what_is_left_still_fails():
         return backprop.Gradients(*(2 * dA for dA in backprop.gradients(*args)))
 
     assert check_gradient(backprop.cost, doubled, parameters, args=args).verdict == Verdict.FAIL
+
+
+SINGULAR = {
+    "x**-12": (lambda x: np.sum(x**-12), lambda x: -12 * x**-13),
+    "1 / x": (lambda x: np.sum(1 / x), lambda x: -1 / x**2),
+    "exp(1 / x)": (lambda x: np.sum(np.exp(1 / x)), lambda x: -np.exp(1 / x) / x**2),
+    "(x - 0.4)**-8": (lambda x: np.sum((x - 0.4) ** -8), lambda x: -8 * (x - 0.4) ** -9),
+}
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+@pytest.mark.parametrize("factor", [-1, 2, 1.01, 1.00001])
+def test_a_gradient_without_bound_elsewhere_is_held_to_what_it_is_here(name, factor):
+    """What a gradient is nearer to the origin tells of its rounding, but not beside a pole."""
+    cost, grad = SINGULAR[name]
+    x = np.array([0.8, 1.3, 1.6])
+
+    assert check_gradient(cost, grad, x).verdict == Verdict.PASS
+    assert check_gradient(cost, lambda x: factor * grad(x), x).verdict == Verdict.FAIL
