@@ -365,8 +365,7 @@ def _one_hot(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
 
 
 def _matrix(codes: Codes) -> Values:
-    numbers = _interval(Domain(), codes, {})
-    return numbers
+    return _interval(Domain(), codes, {})
 
 
 def _symmetric(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:

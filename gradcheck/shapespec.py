@@ -733,8 +733,10 @@ class _Clause:
             raise place.error("a range is for one dimension, such as n0 = 1..8")
         for size, where in ((low, low_place), (high, high_place)):
             if size.number is None:
-                raise where.error("the ends of a range are numbers; relations such as n1 >= n0 are for "
-                             "sizes that depend on others")  # fmt: skip
+                raise where.error(
+                    "the ends of a range are numbers; relations such as n1 >= n0 are for sizes "
+                    "that depend on others"
+                )
         first, last = low.value({}), high.value({})
         if first < 1:
             raise low_place.error("a size is at least 1")
