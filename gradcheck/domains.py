@@ -247,45 +247,55 @@ def _hashed(seed: int, shape: tuple[int, ...]) -> NDArray[np.intp]:
     return ((z ^ (z >> np.uint64(31))) >> np.uint64(8)).astype(np.intp)
 
 
-ZEROS, TWICE, SMALL, BIG, MIXED, ENDS = 8, 9, 10, 11, 12, 13
-"""Kinds of peculiar arrays; below 8, none."""
+ZEROS, TWICE, SMALL, BIG, MIXED = 8, 9, 10, 11, 12
+"""Kinds of peculiar arrays, of 16; the others are none."""
+
+FACTORS = {SMALL: TINY, BIG: LARGE}
 
 
 def _array(array: Array, codes: Codes, sizes: Mapping[str, int], scale: float) -> Any:
     domain = array.domain
     factor = 1.0 if not domain.scalable else scale if array.scale is None else array.scale
     made = MAKERS[domain.kind](domain, codes, sizes)
-    made = made * factor if factor != 1 else made
+    made = _neat(made * factor) if factor != 1 else made
     return made if array.shape else made.item()
 
 
 def _interval(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    interval = domain.interval
-    table, gap = _table(interval)
+    return _peculiar(_numbers(domain.interval, codes), codes, domain)
+
+
+def _numbers(interval: Interval, codes: Codes) -> Values:
+    """A number of the interval for each code."""
+    table, gap, decimals = _table(interval)
     numbers = table[codes.of]
     if codes.digits.any():
-        finer = np.round(numbers + codes.digits * gap[codes.of], 6)
+        finer = np.round(numbers + codes.digits * gap[codes.of], decimals)
         numbers = np.where(_inside(finer, interval), finer, numbers)
-    return _peculiar(numbers, codes, interval, domain.scalable)
-
-
-def _peculiar(numbers: Values, codes: Codes, interval: Interval, scalable: bool) -> Values:
-    """The array with what is peculiar about it; columns are places along its last axis."""
-    kind, column = codes.kind, codes.where % numbers.shape[-1]
-    if kind == ZEROS and 0.0 in interval:
-        numbers[..., column] = 0.0
-    elif kind == TWICE and numbers.shape[-1] > 1:
-        numbers[..., column] = numbers[..., column - 1]
-    elif kind == SMALL and scalable:
-        return numbers * TINY
-    elif kind == BIG and scalable:
-        return numbers * LARGE
-    elif kind == MIXED and scalable:
-        powers = np.arange(numbers.shape[-1]) + column
-        return numbers * 10.0 ** -(powers % 4)
-    elif kind in (ENDS, SMALL, BIG) and not scalable:
-        numbers[..., column] = _near_end(interval, upper=bool(codes.where % 2))
     return numbers
+
+
+def _peculiar(numbers: Values, codes: Codes, domain: Domain) -> Values:
+    """The array with what is peculiar about it; columns are places along its last axis."""
+    kind, columns = codes.kind, numbers.shape[-1]
+    column = codes.where % columns
+    if kind == ZEROS and 0.0 in domain.interval:
+        numbers[..., column] = 0.0
+    elif kind == TWICE and columns > 1:
+        numbers[..., column] = numbers[..., column - 1]
+    elif kind >= SMALL and not domain.scalable:
+        numbers[..., column] = _near_end(domain.interval, upper=bool(codes.where % 2))
+    elif kind == MIXED:
+        return _neat(numbers * 10.0 ** -((np.arange(columns) + column) % 4))
+    elif kind in FACTORS:
+        return _neat(numbers * FACTORS[kind])
+    return numbers
+
+
+def _neat(numbers: Values) -> Values:
+    """Without the digits that multiplying leaves, such as 0.30000000000000004."""
+    flat = [float(f"{x:.12g}") for x in numbers.flat]
+    return np.array(flat).reshape(numbers.shape)
 
 
 def _near_end(interval: Interval, *, upper: bool) -> float:
@@ -307,33 +317,30 @@ def _inside(numbers: Values, interval: Interval) -> NDArray[np.bool_]:
 
 
 @lru_cache(maxsize=256)
-def _table(interval: Interval) -> tuple[Values, Values]:
-    """The number of each byte, and how far its further digits may carry it."""
+def _table(interval: Interval) -> tuple[Values, Values, int]:
+    """The number of each byte, how far further digits may carry it, and their decimals."""
     low, high = interval.low, interval.high
-    simple = [x for x in ROUND if x in interval]
     if math.isinf(low) and math.isinf(high):
-        filling = np.linspace(-2.5, 2.5, 249)
-    elif low == 0 and math.isinf(high):
-        # As many below 1 as above.
-        filling = np.geomspace(0.05, 5.0, 247)
-        simple = [x for x in (*simple, 4, 3) if x in interval]
+        filling = np.linspace(-2.5, 2.5, 251)
     elif math.isinf(high):
-        filling = low + np.geomspace(0.05, 5.0, 247)
+        filling = low + np.geomspace(0.05, 5.0, 251)
     elif math.isinf(low):
-        filling = high - np.geomspace(0.05, 5.0, 247)
+        filling = high - np.geomspace(0.05, 5.0, 251)
     else:
-        filling = low + (high - low) * np.linspace(0.0, 1.0, 251)[1:-1]
-    spread = filling.max() - filling.min()
-    decimals = max(0, 2 - math.floor(math.log10(spread)))
-    simple = [x for x in simple if abs(x) <= 3 * max(abs(filling.max()), abs(filling.min()))]
-    rounded = [x for x in np.round(filling, decimals) if x in interval]
-    rest = [x for x in dict.fromkeys([*rounded, *filling]) if x not in simple and x in interval]
-    rest = sorted(rest[: 256 - len(simple)], key=abs)
-    numbers = np.array([*simple, *rest], dtype=float)
-    numbers = np.resize(numbers, 256)
+        filling = np.linspace(low, high, 253)[1:-1]
+    least, most = float(filling[0]), float(filling[-1])
+    decimals = 2 - math.floor(math.log10(abs(most - least)))
+    near = [end + step for end in (low, high) for step in (1, -1, 2, -2, 0.5, -0.5)]
+    simple = [x for x in (*ROUND, *near) if x in interval and abs(x) <= 3 * max(-least, most)]
+    simple = list(dict.fromkeys(simple)) or [(least + most) / 2]
+    rounded = np.round(filling, decimals)
+    rest = np.unique(np.where(_inside(rounded, interval), rounded, filling))
+    rest = rest[~np.isin(rest, simple)]
+    rest = rest[np.argsort(np.abs(rest - simple[0]), kind="stable")]
+    numbers = np.resize(np.concatenate([simple, rest]), 256)
     ordered = np.unique(numbers)
     gaps = np.gradient(ordered) if ordered.size > 1 else np.zeros(1)
-    return numbers, np.abs(gaps[np.searchsorted(ordered, numbers)]) * 0.5
+    return numbers, gaps[np.searchsorted(ordered, numbers)] / 2, decimals + 3
 
 
 def _set(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
@@ -364,12 +371,8 @@ def _one_hot(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
     return np.ascontiguousarray(np.moveaxis(among, -1, domain.axis))
 
 
-def _matrix(codes: Codes) -> Values:
-    return _interval(Domain(), codes, {})
-
-
 def _symmetric(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    return _mirrored(_matrix(codes))
+    return _mirrored(_peculiar(_numbers(Interval(), codes), codes, domain))
 
 
 def _mirrored(numbers: Values) -> Values:
@@ -380,25 +383,22 @@ def _mirrored(numbers: Values) -> Values:
 
 def _positive_definite(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
     """``L L^T``, with `L` lower triangular: the identity for codes of 0."""
-    peculiar, codes.kind = codes.kind, 0
-    L = np.tril(_matrix(codes), -1) / 2
+    L = np.tril(_numbers(Interval(), codes), -1) / 2
     diagonal = np.einsum("...ii->...i", L)
     diagonal += _table(Interval(0.0))[0][np.einsum("...ii->...i", codes.of)].clip(0.5, 2.0)
-    if peculiar == MIXED:
+    if codes.kind == MIXED:
         L *= 10.0 ** -(np.arange(L.shape[-1]) % 3)[:, None]
-    A = _mirrored(np.round(L @ np.swapaxes(L, -1, -2), 12))
-    return A * {SMALL: TINY, BIG: LARGE}.get(peculiar, 1.0)
+    A = _mirrored(_neat(L @ np.swapaxes(L, -1, -2)))
+    return _neat(A * FACTORS[codes.kind]) if codes.kind in FACTORS else A
 
 
 def _orthogonal(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
     """Cayley's ``(I - S)(I + S)^-1`` of a skew `S`, with some columns negated.
 
-    The identity for codes of 0. Cayley, Sur quelques propriétés des déterminants gauches,
+    The identity for codes of 0. A. Cayley, Sur quelques proprietes des determinants gauches,
     J. reine angew. Math. 32 (1846) 119-123; the signs reach what it leaves out.
     """
-    codes.kind = 0
-    numbers = _matrix(codes)
-    lower = np.tril(numbers, -1)
+    lower = np.tril(_numbers(Interval(), codes), -1)
     S = lower - np.swapaxes(lower, -1, -2)
     eye = np.eye(S.shape[-1])
     Q = np.swapaxes(np.linalg.solve(eye - S, eye + S), -1, -2)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 import keyword
+import math
 import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -49,6 +50,9 @@ MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "==": "==", "!
 """The comparison with its two sides exchanged."""
 
 INFINITY = float("inf")
+
+HUGE = 1e100
+"""Largest end of an interval: squares and products of a few numbers are still finite."""
 
 
 @dataclass(frozen=True)
@@ -654,10 +658,19 @@ class _Clause:
             raise start.place.to(stop.place).error(
                 f"nothing lies between {low:g} and {high:g}: the first end is the lower one"
             )
-        infinite_low, infinite_high = low == -INFINITY, high == INFINITY
+        for end in (low, high):
+            if HUGE < abs(end) < INFINITY:
+                raise start.place.to(stop.place).error(
+                    f"an end beyond {HUGE:g} is too far out to compute with; write inf for no end"
+                )
         interval = Interval(
-            low, high, start.text == "(" or infinite_low, stop.text == ")" or infinite_high
+            low,
+            high,
+            start.text == "(" or low == -INFINITY,
+            stop.text == ")" or high == INFINITY,
         )
+        if math.isfinite(high - low) and (low + high) / 2 not in interval:
+            raise start.place.to(stop.place).error(f"no number lies between {low!r} and {high!r}")
         return Domain("interval", interval=interval)
 
     def _named_domain(self) -> Domain:

@@ -15,6 +15,9 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
 
 from gradcheck.errors import InvalidInput
 from gradcheck.shapespec import MIRRORED, Place, Relation, Size, Spec
@@ -51,6 +54,7 @@ class Sizes:
     """
 
     def __init__(self, spec: Spec) -> None:
+        self.spec = spec
         self.defined = _definitions(spec)
         self.names = spec.dimensions
         self.free = tuple(name for name in self.names if name not in self.defined)
@@ -87,6 +91,30 @@ class Sizes:
                 options = (*special * (len(options) // (4 * len(special))), *options)
             sizes[name] = among(options)
         return {name: self.full(name, sizes) for name in self.names}
+
+    def measured(self, arrays: Mapping[str, Any]) -> dict[str, int]:
+        """Sizes of the dimensions in arrays that somebody else has made.
+
+        Raises
+        ------
+        InvalidInput
+            If an array is missing or has another shape than the spec says.
+        """
+        found: dict[str, int] = {}
+        for array in self.spec.arrays:
+            if array.name not in arrays:
+                raise InvalidInput(f"`{array.name}` is missing; the spec names it")
+            shape = np.shape(arrays[array.name])
+            found.update({s.name: n for s, n in zip(array.shape, shape, strict=False) if s.name})
+        for array in self.spec.arrays:
+            shape = np.shape(arrays[array.name])
+            if len(shape) != len(array.shape) or any(
+                set(size.names) <= found.keys() and size.value(found) != n
+                for size, n in zip(array.shape, shape, strict=True)
+            ):
+                due = " ".join(map(str, array.shape))
+                raise InvalidInput(f"`{array.name}` has shape {shape}; the spec says: {due}")
+        return {name: found[name] for name in self.names if name in found}
 
     def full(self, name: str, sizes: Mapping[str, int]) -> int:
         """A size, computed if an equation says so."""

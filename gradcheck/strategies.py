@@ -16,10 +16,12 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import hypothesis
@@ -100,8 +102,11 @@ class _Named(Arrays):
     """Arrays that are printed as code elsewhere, and here by their sizes."""
 
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{name}={n}" for name, n in self.sizes.items())
-        return f"<{sizes}>" if sizes else "<numbers>"
+        return f"<{_sizes(self)}>"
+
+
+def _sizes(arrays: Arrays) -> str:
+    return ", ".join(f"{name}={n}" for name, n in arrays.sizes.items()) or "no sizes"
 
 
 def given(
@@ -160,6 +165,9 @@ def given(
     return checker.decorate
 
 
+DEADLINE = timedelta(milliseconds=200)
+"""Of Hypothesis where nobody sets one: its documentation of `settings.deadline`."""
+
 REPORT = "report"
 """The argument of a test that gets the report."""
 
@@ -207,7 +215,7 @@ class _Checker:
         @functools.wraps(test)
         def example(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            arrays = kwargs.pop(drawn)
+            arrays = self._complete(kwargs.pop(drawn))
             given = {name: arrays[name] for name in ours if name in arrays}
             if drawn in ours:
                 given[drawn] = Arrays(arrays, arrays.sizes)
@@ -233,6 +241,7 @@ class _Checker:
         def run(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             _ = self.plan  # what is wrong with the call itself is said at once
+            _adapt_settings(run)
             tally = _Tally(self.inconclusive)
             token = _tally.set(tally)
             try:
@@ -254,6 +263,12 @@ class _Checker:
         run.__gradcheck__ = True  # type: ignore[attr-defined]
         return run
 
+    def _complete(self, arrays: Mapping[str, Any]) -> Arrays:
+        """The arrays with their sizes, also where they come from ``@example(arrays={...})``."""
+        if isinstance(arrays, Arrays):
+            return arrays
+        return Arrays(arrays, self.sizes.measured(arrays))
+
     def check(self, arrays: Arrays) -> GradientReport:
         """Check at a draw: fail, reject it, or give the report of a pass."""
         __tracebackhide__ = True
@@ -269,6 +284,7 @@ class _Checker:
                 **self._options(arrays, bound),
             )
             if report.verdict == Verdict.FAIL:
+                self._tell_first(arrays, report)
                 raise GradientError(replace(report, reproduce="the code below"))
         except Exception:
             hypothesis.note(self.code(arrays))
@@ -280,6 +296,18 @@ class _Checker:
         if tally:
             tally.checked += 1
         return report
+
+    def _tell_first(self, arrays: Arrays, report: GradientReport) -> None:
+        """What the first draw that failed said: at 1 and 2 many factors are the same."""
+        tally = _tally.get()
+        if tally is None:
+            return
+        said = " ".join(_headline(report))
+        if not tally.first:
+            tally.first = f"before shrinking, with {_sizes(arrays)}: {said}", said
+        first, first_said = tally.first
+        if first_said != said:
+            hypothesis.note(f"{first}\n")
 
     def _options(self, arrays: Arrays, bound: Bound) -> dict[str, Any]:
         options = {name: value for name, value in self.options.items() if name != "wrt"}
@@ -335,6 +363,21 @@ class _Checker:
         )
 
 
+def _adapt_settings(test: Test) -> None:
+    """Leave out of a test's settings what serves quick functions of plain values.
+
+    A check calls the cost many times for each entry, so that the deadline that Hypothesis has
+    where nobody sets one says nothing. Its last phase would make a hundred failing checks more,
+    to find that all the arrays together may not be "any other generated value".
+    """
+    name = "_hypothesis_internal_use_settings"
+    settings = getattr(test, name, None)
+    if settings:
+        deadline = None if settings.deadline == DEADLINE else settings.deadline
+        phases = [phase for phase in settings.phases if phase != hypothesis.Phase.explain]
+        setattr(test, name, hypothesis.settings(settings, deadline=deadline, phases=phases))
+
+
 class _Tally:
     """How many draws of one run were checked, and why others were not.
 
@@ -349,6 +392,7 @@ class _Tally:
         self.checked = 0
         self.rejected: Counter[str] = Counter()
         self.last: GradientReport | None = None
+        self.first: tuple[str, str] | None = None
 
     def verify(self) -> None:
         """Fail if nothing was checked, or too little."""
@@ -419,6 +463,13 @@ def _reason(report: GradientReport) -> str:
         return "nothing could be compared"
     worst = reasons.most_common(1)[0][0]
     return REASONS.get(worst, worst)
+
+
+def _headline(report: GradientReport) -> list[str]:
+    """The first line of its text, with the lines that continue it."""
+    first, *others = str(report).splitlines()
+    more = itertools.takewhile(lambda line: line.startswith(" " * 4), others)
+    return [first, *(line.strip() for line in more)]
 
 
 def _ratio(report: GradientReport) -> float:
