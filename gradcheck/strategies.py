@@ -13,10 +13,10 @@ docs/strategies.md has the language of specs (`shapespec`) and what is drawn (`d
 
 from __future__ import annotations
 
-import ast
 import functools
 import inspect
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -31,11 +31,12 @@ from hypothesis.errors import FailedHealthCheck, Unsatisfiable, UnsatisfiedAssum
 
 from gradcheck.calls import Bound, Plan, plan
 from gradcheck.check import check_gradient
-from gradcheck.domains import Arrays, assemble, code_of, distinct
+from gradcheck.domains import Arrays, assemble, distinct
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
-from gradcheck.shapespec import INFINITY, Spec, parse
+from gradcheck.reproduction import assigned, snippet
+from gradcheck.shapespec import INFINITY, Interval, Spec, parse
 from gradcheck.sizes import Sizes
 from gradcheck.verdict import Verdict
 
@@ -187,6 +188,11 @@ class _Checker:
     inconclusive: float
     options: Mapping[str, Any]
 
+    @property
+    def callables(self) -> dict[str, Callable[..., Any] | None]:
+        """Those of the user's, by what they are for."""
+        return {"cost": self.cost, "grad": self.grad, "params": self.params}
+
     @functools.cached_property
     def plan(self) -> Plan:
         """How the arrays reach cost and gradient."""
@@ -212,30 +218,37 @@ class _Checker:
         ours = [a.name for a in arguments if a.name in (*self.spec.names, drawn, REPORT)]
         theirs = [a for a in arguments if a.name not in ours]
 
+        signature = inspect.Signature(
+            sorted(
+                [*theirs, inspect.Parameter(drawn, inspect.Parameter.KEYWORD_ONLY)],
+                key=lambda argument: argument.kind,
+            )
+        )
+
         @functools.wraps(test)
         def example(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            arrays = self._complete(kwargs.pop(drawn))
-            given = {name: arrays[name] for name in ours if name in arrays}
+            # By name, since what is ours may stand between what is theirs.
+            given = signature.bind(*args, **kwargs).arguments
+            arrays = self._complete(given.pop(drawn))
+            copies = copy_arrays(dict(arrays))
+            given |= {name: copies[name] for name in ours if name in copies}
             if drawn in ours:
-                given[drawn] = Arrays(arrays, arrays.sizes)
-            given = copy_arrays(given)
+                given[drawn] = Arrays(copies, arrays.sizes)
             if REPORT in ours and REPORT not in arrays:
-                return test(*args, **kwargs, **given, report=self.check(arrays))
+                return test(**given, report=self.check(arrays, run))
             try:
-                returned = test(*args, **kwargs, **given)
+                returned = test(**given)
             except UnsatisfiedAssumption:
                 raise
             except Exception:
-                hypothesis.note("\n".join(["import numpy as np", "", *_assigned(arrays)]))
+                hypothesis.note(f"import numpy as np\n\n{assigned(arrays)}")
                 raise
-            self.check(arrays)
+            self.check(arrays, run)
             return returned
 
-        strategy = _arrays(self.spec, self.sizes, self.scale, _Named)
-        extra = inspect.Parameter(drawn, inspect.Parameter.KEYWORD_ONLY)
-        signature = inspect.Signature(sorted([*theirs, extra], key=lambda a: a.kind))
         example.__signature__ = signature  # type: ignore[attr-defined]
+        strategy = _arrays(self.spec, self.sizes, self.scale, _Named)
         drawing = hypothesis.given(**{drawn: strategy})(example)
 
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -260,7 +273,9 @@ class _Checker:
         for name in ("__name__", "__qualname__", "__doc__", "__module__"):
             setattr(run, name, getattr(test, name))
         run.__signature__ = inspect.Signature(theirs)  # type: ignore[attr-defined]
+        run.__wrapped__ = test  # type: ignore[attr-defined]
         run.__gradcheck__ = True  # type: ignore[attr-defined]
+        run.__dict__.update(self.callables)  # for the code that repeats a check
         return run
 
     def _complete(self, arrays: Mapping[str, Any]) -> Arrays:
@@ -269,28 +284,29 @@ class _Checker:
             return arrays
         return Arrays(arrays, self.sizes.measured(arrays))
 
-    def check(self, arrays: Arrays) -> GradientReport:
+    def check(self, arrays: Arrays, test: Test) -> GradientReport:
         """Check at a draw: fail, reject it, or give the report of a pass."""
         __tracebackhide__ = True
         bound = self.plan.at(arrays)
         if _is_undefined(bound):
-            _reject("the cost is not finite there", None)
+            _reject("the cost is not finite there", arrays, None)
+        options = self._options(arrays, bound)
+
+        def repeated() -> str:
+            return snippet(arrays, self.plan, self.callables, options, test)
+
         try:
             report = check_gradient(
-                bound.cost,
-                bound.grad,
-                bound.params,
-                args=bound.args,
-                **self._options(arrays, bound),
+                bound.cost, bound.grad, bound.params, args=bound.args, **options
             )
-            if report.verdict == Verdict.FAIL:
-                self._tell_first(arrays, report)
-                raise GradientError(replace(report, reproduce="the code below"))
         except Exception:
-            hypothesis.note(self.code(arrays))
+            hypothesis.note(repeated())
             raise
+        if report.verdict == Verdict.FAIL:
+            self._tell_first(arrays, report)
+            raise GradientError(replace(report, reproduce=repeated()))
         if report.verdict != Verdict.PASS:
-            _reject(_reason(report), report)
+            _reject(_reason(report), arrays, report)
         hypothesis.target(_ratio(report), label="distance from the derivative, in error bars")
         tally = _tally.get()
         if tally:
@@ -307,60 +323,14 @@ class _Checker:
             tally.first = f"before shrinking, with {_sizes(arrays)}: {said}", said
         first, first_said = tally.first
         if first_said != said:
-            hypothesis.note(f"{first}\n")
+            hypothesis.note(first)
 
     def _options(self, arrays: Arrays, bound: Bound) -> dict[str, Any]:
         options = {name: value for name, value in self.options.items() if name != "wrt"}
         sizes = {name: n for name, n in arrays.sizes.items() if n > 0}
         options["dimensions"] = {**sizes, **options.get("dimensions", {})}
-        if "bounds" not in options:
-            options["bounds"] = _bounds(self.spec, bound.names)
-        return options
-
-    def code(self, arrays: Arrays) -> str:
-        """Code that repeats the check at a draw."""
-        imports, names, remarks = [], {}, []
-        objects = {"cost": self.cost, "grad": self.grad, "params": self.params}
-        for role, thing in objects.items():
-            if thing is None:
-                continue
-            where = _importable(thing)
-            names[role] = role
-            if where is None:
-                remarks.append(f"# {role}: {_described(thing)}")
-            else:
-                module, name = where
-                names[role] = name if name not in names.values() else role
-                head, *_ = name.partition(".")
-                alias = f" as {role}" if names[role] != name else ""
-                imports.append(f"from {module} import {head}{alias}")
-        options = {k: v for k, v in self.options.items() if k not in ("wrt", "dimensions")}
-        plain = {k: v for k, v in options.items() if _is_literal(v)}
-        odd = [f"{name}=" for name in options if name not in plain]
-        if odd:
-            remarks.append(f"# and the options {', '.join(odd)} of the test")
-        jac = ", jac=True" if self.grad is None else ""
-        made = f", params={names['params']}" if self.params else ""
-        call = {**plain, "dimensions": arrays.sizes}
-        if self.plan.names != self.plan.order:
-            call["wrt"] = self.plan.names
-        return "\n".join(
-            [
-                "import numpy as np",
-                "from gradcheck import assert_gradient",
-                "from gradcheck.calls import bind",
-                *dict.fromkeys(imports),
-                "",
-                *remarks,
-                *_assigned(arrays),
-                f"bound = bind({names['cost']}, {names.get('grad', 'None')}, arrays, "
-                f"wrt={self.plan.order!r}{jac}{made})",
-                "assert_gradient(",
-                "    bound.cost, bound.grad, bound.params, args=bound.args,",
-                *(f"    {name}={value!r}," for name, value in call.items()),
-                ")",
-            ]
-        )
+        limits = _bounds(self.spec, bound.names)
+        return {"bounds": limits, **options} if limits else options
 
 
 def _adapt_settings(test: Test) -> None:
@@ -390,29 +360,43 @@ class _Tally:
     def __init__(self, allowed: float) -> None:
         self.allowed = allowed
         self.checked = 0
-        self.rejected: Counter[str] = Counter()
-        self.last: GradientReport | None = None
+        self.reasons: Counter[str] = Counter()
+        self.simplest: Arrays | None = None
+        self.report: GradientReport | None = None
         self.first: tuple[str, str] | None = None
+
+    def reject(self, reason: str, arrays: Arrays, report: GradientReport | None) -> None:
+        """Count a draw that could not be checked."""
+        self.reasons[reason] += 1
+        if self.simplest is None or _entries(arrays) < _entries(self.simplest):
+            self.simplest, self.report = arrays, report
 
     def verify(self) -> None:
         """Fail if nothing was checked, or too little."""
         __tracebackhide__ = True
-        rejected = sum(self.rejected.values())
+        rejected = sum(self.reasons.values())
         draws = self.checked + rejected
         if self.checked and rejected <= self.allowed * draws:
             return
-        lines = [f"{rejected} of {draws} draws were inconclusive, {self.allowed:.0%} may be"]
-        if not self.checked:
-            lines = [f"nothing was checked: all {draws} draws were inconclusive"]
         if not draws:
-            lines = ["nothing was checked: no draw reached the check"]
-        lines += [f"  {count} times: {reason}" for reason, count in self.rejected.most_common()]
-        if draws:
-            lines.append(
-                "  help: describe the arrays so that draws keep away from there (`in positive`, "
-                "`scale=0.1`), set on_kink= or resolution=, or allow more with inconclusive="
-            )
-        raise GradientUnchecked("\n".join(lines), self.last)
+            raise GradientUnchecked("nothing was checked: no draw reached the check", None)
+        headline = f"{rejected} of {draws} draws were inconclusive"
+        lines = [
+            f"{headline}; `inconclusive=` allows {self.allowed:.0%}"
+            if self.checked
+            else f"nothing was checked: {headline}",
+            *(f"  {count} times: {reason}" for reason, count in self.reasons.most_common()),
+            "  help: keep draws away from there with another domain or a scale=, set on_kink= or",
+            "      resolution=, or allow more with inconclusive=",
+        ]
+        if self.simplest is not None:
+            lines += ["the smallest of them:", assigned(self.simplest)]
+        lines += [str(self.report)] if self.report else []
+        raise GradientUnchecked("\n".join(lines), self.report)
+
+
+def _entries(arrays: Arrays) -> int:
+    return sum(np.size(value) for value in arrays.values())
 
 
 class GradientUnchecked(GradientInconclusive):
@@ -421,12 +405,11 @@ class GradientUnchecked(GradientInconclusive):
     Attributes
     ----------
     report : GradientReport or None
-        Of the last draw that was inconclusive.
+        Of the smallest draw that was inconclusive.
     """
 
     def __init__(self, message: str, report: GradientReport | None) -> None:
-        text = f"{message}\nthe last of them:\n{report}" if report else message
-        AssertionError.__init__(self, text)
+        AssertionError.__init__(self, message)
         self.message = message
         self.report = report  # type: ignore[assignment]
 
@@ -434,13 +417,12 @@ class GradientUnchecked(GradientInconclusive):
         return type(self), (self.message, self.report)
 
 
-def _reject(reason: str, report: GradientReport | None) -> None:
+def _reject(reason: str, arrays: Arrays, report: GradientReport | None) -> None:
     """End this draw, which is neither a pass nor a failure."""
     hypothesis.event(f"inconclusive: {reason}")
     tally = _tally.get()
     if tally:
-        tally.rejected[reason] += 1
-        tally.last = report or tally.last
+        tally.reject(reason, arrays, report)
     hypothesis.reject()
 
 
@@ -484,52 +466,14 @@ def _ratio(report: GradientReport) -> float:
 
 def _bounds(spec: Spec, names: Sequence[str]) -> dict[str, Any] | None:
     """Where the cost may be called: the domains of the parameters that are bounded."""
-    found = {}
+    found: dict[str, tuple[float | None, float | None]] = {}
     for array in spec.arrays:
-        low, high = array.domain.interval.low, array.domain.interval.high
-        if array.name in names and array.domain.kind == "interval" and (low, high) != UNBOUNDED:
-            if array.domain.interval.low_open:
-                low = np.nextafter(low, INFINITY)
-            if array.domain.interval.high_open:
-                high = np.nextafter(high, -INFINITY)
+        interval = array.domain.interval
+        if array.name in names and array.domain.kind == "interval" and interval != Interval():
+            low = math.nextafter(interval.low, INFINITY) if interval.low_open else interval.low
+            high = math.nextafter(interval.high, -INFINITY) if interval.high_open else interval.high
             found[array.name] = (
-                None if np.isinf(low) or low < -MOST else low,
-                None if np.isinf(high) or high > MOST else high,
+                None if interval.low == -INFINITY else low,
+                None if interval.high == INFINITY else high,
             )
     return found or None
-
-
-UNBOUNDED = (-INFINITY, INFINITY)
-MOST = 1e300
-
-
-def _assigned(arrays: Arrays) -> list[str]:
-    """Lines that make the arrays."""
-    lines = ["arrays = {"]
-    for name, value in arrays.items():
-        lines.append(f'    "{name}": {code_of(value, indent=8 + len(name))},')
-    return [*lines, "}"]
-
-
-def _importable(thing: Any) -> tuple[str, str] | None:
-    """Module and name by which something can be imported, if it can."""
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "<>")
-    if module in (None, "__main__", "builtins") or "<" in name:
-        return None
-    return module, name
-
-
-def _described(thing: Any) -> str:
-    """A callable that has no name to import it by."""
-    name = getattr(thing, "__qualname__", None) or repr(thing)
-    code = getattr(thing, "__code__", None)
-    place = f", {code.co_filename}:{code.co_firstlineno}" if code else ""
-    return f"the function `{name}`{place}"
-
-
-def _is_literal(value: Any) -> bool:
-    try:
-        ast.literal_eval(repr(value))
-    except (ValueError, SyntaxError):
-        return False
-    return True
