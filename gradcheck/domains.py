@@ -145,11 +145,11 @@ def distinct(spec: Spec, *, scale: float = 1.0) -> Arrays:
 
 
 class Distinct(Random):
-    """Sizes from 2 that were not chosen yet, where there are any; bytes at random."""
+    """Sizes from 3 that were not chosen yet, where there are any; bytes at random."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__(rng)
-        self.chosen: set[Any] = {1}
+        self.chosen: set[Any] = {1, 2}
 
     def choose(self, options: Sequence[Option]) -> Option:
         """The first that is new; nothing peculiar."""
@@ -181,18 +181,19 @@ def assemble(spec: Spec, sizes: Sizes, source: Source, scale: float = 1.0) -> Ar
     for array in spec.arrays:
         # A single number is the one of an array of length 1.
         shape = tuple(size.value(chosen) for size in array.shape) or (1,)
-        window = _window(tuple(sizes.most(size) for size in array.shape) or (1,), WINDOW)
+        window = _window(tuple(sizes.most(size) for size in array.shape) or (1,))
         data = source.bytes(2 + math.prod(window))
         codes = Codes(data, window, shape, peculiar)
         arrays[array.name] = _array(array, codes, chosen, scale)
     return Arrays(arrays, chosen)
 
 
-def _window(most: tuple[int, ...], room: int) -> tuple[int, ...]:
+@lru_cache(maxsize=1024)
+def _window(most: tuple[int, ...]) -> tuple[int, ...]:
     """Extents of the window: those of the largest array, the longest cut until it fits."""
-    window = list(most)
-    while math.prod(window) > room:
-        window[int(np.argmax(window))] -= 1
+    window = [min(n, WINDOW) for n in most]
+    while math.prod(window) > WINDOW:
+        window[window.index(max(window))] -= 1
     return tuple(window)
 
 

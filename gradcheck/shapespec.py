@@ -27,7 +27,18 @@ from typing import NoReturn
 
 from gradcheck.errors import InvalidInput, InvalidType
 
-__all__ = ["Array", "Domain", "Interval", "Place", "Range", "Relation", "Size", "Spec", "parse"]
+__all__ = [
+    "HUGE",
+    "Array",
+    "Domain",
+    "Interval",
+    "Place",
+    "Range",
+    "Relation",
+    "Size",
+    "Spec",
+    "parse",
+]
 
 OPERATORS = {
     "+": operator.add,
@@ -52,7 +63,7 @@ MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "==": "==", "!
 INFINITY = float("inf")
 
 HUGE = 1e100
-"""Largest end of an interval: squares and products of a few numbers are still finite."""
+"""Largest scale and end of an interval: squares and products of a few are still finite."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +298,14 @@ class Relation:
             )
         except ZeroDivisionError:
             return False
+
+    def bounds_of(self, name: str) -> Iterator[tuple[str, Size]]:
+        """How it compares a dimension with a size that does not depend on it."""
+        sides = (self.left, self.comparison, self.right)
+        mirrored = (self.right, MIRRORED[self.comparison], self.left)
+        for one, sign, other in (sides, mirrored):
+            if one.name == name and name not in other.names:
+                yield sign, other
 
 
 @dataclass(frozen=True)
@@ -598,8 +617,8 @@ class _Clause:
         self.take()
         scale = self._number()
         place = start.to(self.last)
-        if not 0 < scale < INFINITY:
-            raise place.error("a scale is a positive number")
+        if not 1 / HUGE <= scale <= HUGE:
+            raise place.error("a scale is a positive number, neither tiny nor huge")
         if not domain.scalable:
             raise place.error(f"the domain `{domain}` itself says how large the entries are")
         return scale

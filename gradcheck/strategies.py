@@ -36,7 +36,7 @@ from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
 from gradcheck.reproduction import assigned, snippet
-from gradcheck.shapespec import INFINITY, Interval, Spec, parse
+from gradcheck.shapespec import HUGE, INFINITY, Interval, Spec, parse
 from gradcheck.sizes import Sizes
 from gradcheck.verdict import Verdict
 
@@ -75,8 +75,10 @@ def shapes(spec: str, *, scale: float = 1.0) -> st.SearchStrategy[Arrays]:
 def _checked_scale(scale: float) -> float:
     if isinstance(scale, bool) or not isinstance(scale, (int, float, np.floating, np.integer)):
         raise InvalidType(f"`scale`: expected a number, got {scale!r}")
-    if not 0 < scale < INFINITY:
-        raise InvalidInput(f"`scale`: expected a positive number, got {scale!r}")
+    if not 1 / HUGE <= scale <= HUGE:
+        raise InvalidInput(
+            f"`scale`: expected a positive number, neither tiny nor huge, got {scale!r}"
+        )
     return float(scale)
 
 
@@ -93,7 +95,9 @@ class _Drawing:
         self.draw = draw
 
     def choose(self, options: Sequence[Option]) -> Option:
-        return self.draw(st.sampled_from(options)) if len(options) > 1 else options[0]
+        if len(options) == 1:
+            return options[0]
+        return options[self.draw(st.integers(0, len(options) - 1))]
 
     def bytes(self, count: int) -> bytes:
         return self.draw(st.binary(min_size=count, max_size=count))
@@ -291,19 +295,14 @@ class _Checker:
         if _is_undefined(bound):
             _reject("the cost is not finite there", arrays, None)
         options = self._options(arrays, bound)
-
-        def repeated() -> str:
-            return snippet(arrays, self.plan, self.callables, options, test)
-
+        repeated = functools.partial(snippet, arrays, self.plan, self.callables, options, test)
         try:
-            report = check_gradient(
-                bound.cost, bound.grad, bound.params, args=bound.args, **options
-            )
+            report = self._report(arrays)
         except Exception:
             hypothesis.note(repeated())
             raise
         if report.verdict == Verdict.FAIL:
-            self._tell_first(arrays, report)
+            self._tell_larger(arrays, report)
             raise GradientError(replace(report, reproduce=repeated()))
         if report.verdict != Verdict.PASS:
             _reject(_reason(report), arrays, report)
@@ -313,17 +312,33 @@ class _Checker:
             tally.checked += 1
         return report
 
-    def _tell_first(self, arrays: Arrays, report: GradientReport) -> None:
-        """What the first draw that failed said: at 1 and 2 many factors are the same."""
+    def _tell_larger(self, arrays: Arrays, report: GradientReport) -> None:
+        """Note what a larger point says, since at sizes of 1 and 2 many mistakes are the same."""
         tally = _tally.get()
         if tally is None:
             return
-        said = " ".join(_headline(report))
-        if not tally.first:
-            tally.first = f"before shrinking, with {_sizes(arrays)}: {said}", said
-        first, first_said = tally.first
-        if first_said != said:
-            hypothesis.note(first)
+        if tally.larger is None:
+            tally.larger = self._at_larger(arrays, report)
+        where, said = tally.larger
+        if said != _headline(report):
+            hypothesis.note(f"with {where}: {said}")
+
+    def _at_larger(self, arrays: Arrays, report: GradientReport) -> tuple[str, str]:
+        """Sizes and headline of a point whose sizes differ, or of the first draw that failed."""
+        larger = distinct(self.spec, scale=self.scale)
+        try:
+            found = self._report(larger)
+        except Exception:
+            found = report
+        if found.verdict != Verdict.FAIL:
+            found = report
+        return _sizes(arrays if found is report else larger), _headline(found)
+
+    def _report(self, arrays: Arrays) -> GradientReport:
+        bound = self.plan.at(arrays)
+        return check_gradient(
+            bound.cost, bound.grad, bound.params, args=bound.args, **self._options(arrays, bound)
+        )
 
     def _options(self, arrays: Arrays, bound: Bound) -> dict[str, Any]:
         options = {name: value for name, value in self.options.items() if name != "wrt"}
@@ -363,7 +378,7 @@ class _Tally:
         self.reasons: Counter[str] = Counter()
         self.simplest: Arrays | None = None
         self.report: GradientReport | None = None
-        self.first: tuple[str, str] | None = None
+        self.larger: tuple[str, str] | None = None
 
     def reject(self, reason: str, arrays: Arrays, report: GradientReport | None) -> None:
         """Count a draw that could not be checked."""
@@ -447,11 +462,11 @@ def _reason(report: GradientReport) -> str:
     return REASONS.get(worst, worst)
 
 
-def _headline(report: GradientReport) -> list[str]:
+def _headline(report: GradientReport) -> str:
     """The first line of its text, with the lines that continue it."""
     first, *others = str(report).splitlines()
     more = itertools.takewhile(lambda line: line.startswith(" " * 4), others)
-    return [first, *(line.strip() for line in more)]
+    return " ".join([first, *(line.strip() for line in more)])
 
 
 def _ratio(report: GradientReport) -> float:
