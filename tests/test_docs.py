@@ -2,23 +2,139 @@
 
 import contextlib
 import io
+import os
 import re
 import runpy
+import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import backprop
+import gradcheck
 from gradcheck import check_gradient
+from gradcheck.cli import main
 from gradcheck.kinds import KINDS
+from pages import INERT, PAGES, ROOT, agree, anchors, blocks, commands, links, words
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+pytest_plugins = "pytester"
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def text_of(page):
+    return page.read_text(encoding="utf-8")
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+@each_page
+def test_code_runs_and_prints_what_is_shown(page, pytester, monkeypatch, pytestconfig):
+    monkeypatch.syspath_prepend(pytester.path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), os.pathsep)
+    installed = pytestconfig.pluginmanager.has_plugin("gradcheck")
+    plugin = () if installed else ("-p", "gradcheck.pytest_plugin")
+    namespace = {"__name__": page.stem}
+    printed = None
+    for block in blocks(text_of(page)):
+        place = f"{name_of(page)}:{block.line}"
+        if block.below and printed is not None:
+            assert block.language == "text" and agree(block.body, printed), f"{place}\n{printed}"
+            printed = None
+            continue
+        assert not printed, f"{place}: output of the block before is not shown:\n{printed}"
+        printed = None
+        if block.language == "python":
+            if block.file:
+                pytester.path.joinpath(block.file).write_text(block.body, encoding="utf-8")
+            with contextlib.redirect_stdout(io.StringIO()) as stream:
+                exec(compile(block.body, place, "exec"), namespace)
+            printed = stream.getvalue()
+            # What prints nothing needs no output below; a text there is of its own.
+            printed = printed or None
+        elif block.language == "console":
+            for command, shown in commands(block.body):
+                output = run(command, pytester, plugin)
+                assert agree(shown, output), f"{place}: {command}\n{output}"
+        else:
+            assert block.language in INERT, f"{place}: unknown language {block.language!r}"
+    assert not printed, f"{name_of(page)}: output of the last block is not shown:\n{printed}"
+
+
+def run(command, pytester, plugin):
+    """What a command prints, run in the folder of the page's files."""
+    program, *args = shlex.split(command)
+    if program == "pytest":
+        with contextlib.redirect_stdout(io.StringIO()) as stream:
+            pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", *args)
+        return stream.getvalue()
+    if program == "gradcheck":
+        with contextlib.redirect_stdout(io.StringIO()) as stream:
+            main(args)
+        return stream.getvalue()
+    assert program == "python", f"{program}: not run in docs; show it in a block of `sh`"
+    return pytester.run(sys.executable, *args).stdout.str()
+
+
+@each_page
+def test_commands_that_are_not_run_have_the_options_they_use(page):
+    for block in blocks(text_of(page)):
+        if block.language == "sh":
+            for command in re.split(r"\n|&&", block.body):
+                check_options(command.partition("#")[0])
+
+
+def check_options(command):
+    program, *args = [word for word in shlex.split(command) if not re.match(r"\w+=", word)] or [""]
+    known = {
+        "gradcheck": sources("gradcheck/*.py"),
+        "pytest": sources("gradcheck/pytest_plugin.py") + "-k -m -n -p -q -v --hypothesis-seed",
+        "tox": "-e -p " + sources("tox.ini"),
+        "python": sources("benchmarks/*.py") + "-m",
+        "python3": "-m --target",
+        "pip": "-e",
+        "": "",
+    }
+    name = Path(program).name
+    assert name in known, f"{program}: what options has it?"
+    for word in args:
+        option = word.partition("=")[0]
+        if option.startswith("-"):
+            assert re.search(rf"(?<![\w-]){option}(?![\w-])", known[name]), f"{command}: {option}"
+        elif name == "tox" and args[0] == "-e":
+            assert f"[testenv:{word}]" in known["tox"], f"{command}: no environment {word}"
+        elif name in ("python", "python3") and word.endswith(".py"):
+            assert (ROOT / word).is_file(), f"{command}: no such file"
+
+
+def sources(pattern):
+    return "\n".join(text_of(path) for path in sorted(ROOT.glob(pattern)))
+
+
+@each_page
+def test_links_lead_somewhere(page):
+    for target in links(text_of(page)):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        other = (page.parent / file).resolve() if file else page
+        assert other.exists(), f"{target}: no such file"
+        assert not anchor or anchor in anchors(text_of(other)), f"{target}: no such heading"
+
+
+def test_broken_links_and_outputs_would_be_seen():
+    assert links("[a](b.md#c) `[d](e)` ![f](g.svg)\n```text\n[h](i)\n```") == ["b.md#c", "g.svg"]
+    assert anchors("# `dZ2 = A2 - Y`, why?") == {"dz2--a2---y-why"}
+    assert agree("a 0.1234567891\n...\nb\n", "a 0.1234567892\nx\ny\nb\n")
+    assert not agree("a\n...\nb\n", "a\nb\nc\n")
+    assert not agree("a\n", "a\nb\n")
 
 
 def test_readme_failure_is_what_such_a_gradient_prints():
@@ -32,60 +148,31 @@ def test_readme_failure_is_what_such_a_gradient_prints():
 
     report = check_gradient(backprop.cost, gradients, parameters, args=(X, Y))
 
-    assert words(str(report)) == words(blocks("text")[0])
-
-
-def test_readme_example_prints_what_it_shows():
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(blocks("python")[0], {})
-
-    assert words(printed.getvalue()) == words(blocks("text")[1])
-
-
-def words(text):
-    """The words of a report; of its bars and resolutions, which vary by machine, no digits."""
-    text = re.sub(r"\d\.\de-\d\d", "#", text)
-    return re.sub(r"(\d\.\d{9})\d*", r"\1", text).split()
-
-
-def test_example_of_the_diagnoses_prints_what_it_shows():
-    page = (ROOT / "docs" / "diagnoses.md").read_text()
-    code, text = (
-        re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "text")
-    )
-
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(code[0], {})
-
-    assert words(printed.getvalue()) == words(text[0])
+    first = next(block for block in blocks(README) if block.language == "text")
+    assert words(str(report)) == words(first.body)
 
 
 def test_ten_failures_are_as_they_print():
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         runpy.run_path(str(ROOT / "benchmarks" / "failures.py"), run_name="__main__")
 
-    page = (ROOT / "docs" / "failures.md").read_text()
+    page = text_of(ROOT / "docs" / "failures.md")
     assert page.count("\nFAIL") == 10
     assert words(page) == words(printed.getvalue())
 
 
 def test_every_kind_of_mistake_has_its_row():
-    page = (ROOT / "docs" / "diagnoses.md").read_text()
+    page = text_of(ROOT / "docs" / "diagnoses.md")
     rows = re.findall(r"^\| `([a-z-]+)` \| (.*?) \|", page, re.MULTILINE)
 
     assert dict(rows) == {name: kind.meaning for name, kind in KINDS.items()}
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
-def test_links_of_the_docs_lead_somewhere(page):
-    check_links(page.read_text(), page.parent)
+@pytest.mark.parametrize("package", [gradcheck, backprop], ids=lambda package: package.__name__)
+def test_reference_has_every_public_name(package):
+    page = text_of(ROOT / "docs" / "reference.rst")
+    of_package = re.split(r"^\.\. currentmodule:: (\w+)$", page, flags=re.MULTILINE)
+    parts = dict(zip(of_package[1::2], of_package[2::2], strict=True))
+    listed = re.findall(r"^\.\. (?:py:)?\w+:: ([\w.]+)$", parts[package.__name__], re.MULTILINE)
 
-
-def test_links_of_the_readme_lead_somewhere():
-    check_links(README, ROOT)
-
-
-def check_links(text, folder):
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if "://" not in target:
-            assert (folder / target.partition("#")[0]).exists(), target
+    assert sorted(set(listed) - {"backprop"}) == sorted(package.__all__)
