@@ -46,7 +46,7 @@ def contents(page: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for section in page.split("\n## ")[1:]:
         heading, _, rest = section.partition("\n")
-        found[heading] = [link for link in re.findall(r"\]\(([\w/-]+)\.(?:md|rst)\)", rest)]
+        found[heading] = re.findall(r"\]\(([\w/-]+)\.(?:md|rst)\)", rest)
     return found
 
 

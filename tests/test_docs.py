@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import INERT, PAGES, ROOT, agree, anchors, blocks, commands, links, words
 
 import backprop
 import gradcheck
 from gradcheck import check_gradient
 from gradcheck.cli import main
 from gradcheck.kinds import KINDS
-from pages import INERT, PAGES, ROOT, agree, anchors, blocks, commands, links, words
 
 pytest_plugins = "pytester"
 
@@ -35,54 +35,56 @@ def name_of(page):
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
-@each_page
-def test_code_runs_and_prints_what_is_shown(page, pytester, monkeypatch, pytestconfig):
+@pytest.fixture
+def shell(pytester, pytestconfig, monkeypatch):
+    """Runs a command in a folder of its own, and returns what it prints."""
     monkeypatch.syspath_prepend(pytester.path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT), os.pathsep)
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     installed = pytestconfig.pluginmanager.has_plugin("gradcheck")
     plugin = () if installed else ("-p", "gradcheck.pytest_plugin")
-    namespace = {"__name__": page.stem}
-    printed = None
+
+    def run(command):
+        program, *args = shlex.split(command)
+        if program == "pytest":
+            options = (*plugin, "-p", "no:cacheprovider", *args)
+            return output_of(lambda: pytester.runpytest_inprocess(*options))
+        if program == "gradcheck":
+            return output_of(lambda: main(args))
+        assert program == "python", f"{program} is not run: show it in a block of `sh`"
+        return pytester.run(sys.executable, *args).stdout.str()
+
+    return run
+
+
+def output_of(call):
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        call()
+    return stream.getvalue()
+
+
+@each_page
+def test_code_runs_and_prints_what_is_shown(page, shell):
+    namespace, printed = {"__name__": page.stem}, ""
     for block in blocks(text_of(page)):
         place = f"{name_of(page)}:{block.line}"
-        if block.below and printed is not None:
-            assert block.language == "text" and agree(block.body, printed), f"{place}\n{printed}"
-            printed = None
-            continue
-        assert not printed, f"{place}: output of the block before is not shown:\n{printed}"
-        printed = None
-        if block.language == "python":
+        if printed:
+            assert block.below, f"{place}: not shown is\n{printed}"
+            assert block.language == "text", f"{place}: not shown is\n{printed}"
+            assert agree(block.body, printed), f"{place}: printed is\n{printed}"
+            printed = ""
+        elif block.language == "python":
             if block.file:
-                pytester.path.joinpath(block.file).write_text(block.body, encoding="utf-8")
-            with contextlib.redirect_stdout(io.StringIO()) as stream:
-                exec(compile(block.body, place, "exec"), namespace)
-            printed = stream.getvalue()
-            # What prints nothing needs no output below; a text there is of its own.
-            printed = printed or None
+                Path(block.file).write_text(block.body, encoding="utf-8")
+            code = compile(block.body, place, "exec")
+            printed = output_of(lambda code=code: exec(code, namespace))
         elif block.language == "console":
             for command, shown in commands(block.body):
-                output = run(command, pytester, plugin)
-                assert agree(shown, output), f"{place}: {command}\n{output}"
+                output = shell(command)
+                assert agree(shown, output), f"{place}: {command} prints\n{output}"
         else:
             assert block.language in INERT, f"{place}: unknown language {block.language!r}"
-    assert not printed, f"{name_of(page)}: output of the last block is not shown:\n{printed}"
-
-
-def run(command, pytester, plugin):
-    """What a command prints, run in the folder of the page's files."""
-    program, *args = shlex.split(command)
-    if program == "pytest":
-        with contextlib.redirect_stdout(io.StringIO()) as stream:
-            pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", *args)
-        return stream.getvalue()
-    if program == "gradcheck":
-        with contextlib.redirect_stdout(io.StringIO()) as stream:
-            main(args)
-        return stream.getvalue()
-    assert program == "python", f"{program}: not run in docs; show it in a block of `sh`"
-    return pytester.run(sys.executable, *args).stdout.str()
+    assert not printed, f"{name_of(page)}: not shown is\n{printed}"
 
 
 @each_page
@@ -99,7 +101,7 @@ def check_options(command, files):
     program, *args = [word for word in shlex.split(command) if not re.match(r"\w+=", word)] or [""]
     known = {
         "gradcheck": sources("gradcheck/*.py"),
-        "pytest": sources("gradcheck/pytest_plugin.py") + "-k -m -n -p -q -v --hypothesis-seed --hypothesis-profile",
+        "pytest": "-k -m --hypothesis-profile " + sources("gradcheck/pytest_plugin.py"),
         "tox": "-e -p " + sources("tox.ini"),
         "python": sources("benchmarks/*.py") + "-m",
         "python3": "-m --target",
