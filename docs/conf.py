@@ -24,19 +24,21 @@ nitpicky = True
 # Types in docstrings are prose ("ndarray, shape (n,)"), and only our own names are linked.
 nitpick_ignore_regex = [(r"py:.*", r"(?!gradcheck\.|backprop\.).*")]
 
-# A single backtick in a docstring marks a name of the code.
-default_role = "literal"
+# A single backtick in a docstring marks a name of the code, and links to it if it has an entry.
+default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_numpy_docstring = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_preprocess_types = True
 
 html_theme = "furo"
 html_title = "gradcheck"
 html_copy_source = False
-html_theme_options = {"sidebar_hide_name": False}
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 
 HERE = Path(__file__).parent
 
