@@ -35,6 +35,7 @@ napoleon_use_ivar = True
 napoleon_preprocess_types = True
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "gradcheck"
 html_copy_source = False
 html_static_path = ["_static"]

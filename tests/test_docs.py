@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages import INERT, PAGES, ROOT, agree, anchors, blocks, commands, links, words
+from pages import INERT, PAGES, ROOT, agree, anchors, blocks, commands, links
+from step_size import curve
 
 import backprop
 import gradcheck
@@ -139,7 +140,10 @@ def test_broken_links_and_outputs_would_be_seen():
     assert links("[a](b.md#c) `[d](e)` ![f](g.svg)\n```text\n[h](i)\n```") == ["b.md#c", "g.svg"]
     assert anchors("# `dZ2 = A2 - Y`, why?") == {"dz2--a2---y-why"}
     assert agree("a 0.1234567891\n...\nb\n", "a 0.1234567892\nx\ny\nb\n")
+    assert agree("a\n...\nc\n...\n", "a\nb\nc\nd\n")
     assert not agree("a\n...\nb\n", "a\nb\nc\n")
+    assert not agree("a\n...\ne\n...\n", "a\nb\nc\nd\n")
+    assert not agree("a 0.1234567891\n", "a 0.1234597891\n")
     assert not agree("a\n", "a\nb\n")
 
 
@@ -155,7 +159,7 @@ def test_readme_failure_is_what_such_a_gradient_prints():
     report = check_gradient(backprop.cost, gradients, parameters, args=(X, Y))
 
     first = next(block for block in blocks(README) if block.language == "text")
-    assert words(str(report)) == words(first.body)
+    assert agree(first.body, str(report))
 
 
 def test_ten_failures_are_as_they_print():
@@ -164,7 +168,16 @@ def test_ten_failures_are_as_they_print():
 
     page = text_of(ROOT / "docs" / "failures.md")
     assert page.count("\nFAIL") == 10
-    assert words(page) == words(printed.getvalue())
+    assert agree(page, printed.getvalue())
+
+
+def test_bar_is_above_every_error_in_the_picture_of_the_steps():
+    found = curve()
+    _, error, bar = found.taken
+
+    assert (found.error < found.bar).all()
+    assert found.error.min() < 1e-6 * found.error.max()
+    assert error < bar < found.bar[found.h == found.taken[0]]
 
 
 def test_every_kind_of_mistake_has_its_row():
