@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -71,6 +72,25 @@ def add_contents(app: Sphinx, name: str, source: list[str]) -> None:
             source[0] += f"\n```{{toctree}}\n{options}\n{lines}\n```\n"
 
 
+def split_attributes(
+    _app: Sphinx, _what: str, _name: str, _obj: Any, _opt: Any, lines: Any
+) -> None:
+    """Give attributes that share a line, as "left, right : float", a line each.
+
+    Napoleon does so for parameters, and takes the names of attributes for one.
+    """
+    if "Attributes" not in lines:
+        return
+    text = "\n".join(lines)
+    shared = re.compile(r"^(\w+), ([\w, ]+) : (.*)((?:\n {4}.*|\n(?=\n {4}))*)", re.MULTILINE)
+    while found := shared.search(text):
+        first, others, kind, rest = found.groups()
+        each = f"{first} : {kind}{rest}\n{others} : {kind}{rest}"
+        text = text[: found.start()] + each + text[found.end() :]
+    lines[:] = text.split("\n")
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", add_contents)
+    app.connect("autodoc-process-docstring", split_attributes, priority=400)

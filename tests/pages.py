@@ -1,7 +1,4 @@
-"""Pages in Markdown, and how their code is run.
-
->>> [block.language for block in blocks("```python\\nprint(1)\\n```\\n\\n```text\\n1\\n```")]
-['python', 'text']
+"""Pages in Markdown: their blocks of code, links and headings.
 
 The languages of blocks, and what is done with them:
 
