@@ -83,7 +83,8 @@ def probe(name: str, value: Value) -> Value:
 
     Returns
     -------
-    The value itself, untouched; within a check, what the check puts in its place.
+    array or number
+        The value itself, untouched; within a check, what the check puts in its place.
 
     Raises
     ------

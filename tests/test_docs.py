@@ -2,23 +2,149 @@
 
 import contextlib
 import io
+import os
 import re
 import runpy
+import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import INERT, PAGES, ROOT, agree, anchors, blocks, commands, links
+from step_size import curve
 
 import backprop
+import gradcheck
 from gradcheck import check_gradient
+from gradcheck.cli import main
 from gradcheck.kinds import KINDS
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+pytest_plugins = "pytester"
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def text_of(page):
+    return page.read_text(encoding="utf-8")
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+@pytest.fixture
+def shell(pytester, pytestconfig, monkeypatch):
+    """Runs a command in a folder of its own, and returns what it prints."""
+    monkeypatch.syspath_prepend(pytester.path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), os.pathsep)
+    monkeypatch.setenv("COLUMNS", "80")
+    installed = pytestconfig.pluginmanager.has_plugin("gradcheck")
+    plugin = () if installed else ("-p", "gradcheck.pytest_plugin")
+
+    def run(command):
+        program, *args = shlex.split(command)
+        if program == "pytest":
+            options = (*plugin, "-p", "no:cacheprovider", *args)
+            return output_of(lambda: pytester.runpytest_inprocess(*options))
+        if program == "gradcheck":
+            return output_of(lambda: main(args))
+        assert program == "python", f"{program} is not run: show it in a block of `sh`"
+        return pytester.run(sys.executable, *args).stdout.str()
+
+    return run
+
+
+def output_of(call):
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        call()
+    return stream.getvalue()
+
+
+@each_page
+def test_code_runs_and_prints_what_is_shown(page, shell):
+    namespace, printed = {"__name__": page.stem}, ""
+    for block in blocks(text_of(page)):
+        place = f"{name_of(page)}:{block.line}"
+        if printed:
+            assert block.below, f"{place}: not shown is\n{printed}"
+            assert block.language == "text", f"{place}: not shown is\n{printed}"
+            assert agree(block.body, printed), f"{place}: printed is\n{printed}"
+            printed = ""
+        elif block.language == "python":
+            if block.file:
+                Path(block.file).write_text(block.body, encoding="utf-8")
+            code = compile(block.body, place, "exec")
+            printed = output_of(lambda code=code: exec(code, namespace))
+        elif block.language == "console":
+            for command, shown in commands(block.body):
+                output = shell(command)
+                assert agree(shown, output), f"{place}: {command} prints\n{output}"
+        else:
+            assert block.language in INERT, f"{place}: unknown language {block.language!r}"
+    assert not printed, f"{name_of(page)}: not shown is\n{printed}"
+
+
+@each_page
+def test_commands_that_are_not_run_have_the_options_they_use(page):
+    shown = blocks(text_of(page))
+    files = {block.file for block in shown}
+    for block in shown:
+        if block.language == "sh":
+            for command in re.split(r"\n|&&", block.body):
+                check_options(command.partition("#")[0], files)
+
+
+def check_options(command, files):
+    program, *args = [word for word in shlex.split(command) if not re.match(r"\w+=", word)] or [""]
+    known = {
+        "gradcheck": sources("gradcheck/*.py"),
+        "pytest": "-k -m --hypothesis-profile " + sources("gradcheck/pytest_plugin.py"),
+        "tox": "-e -p " + sources("tox.ini"),
+        "python": sources("benchmarks/*.py") + "-m",
+        "python3": "-m --target",
+        "pip": "-e",
+        "": "",
+    }
+    name = Path(program).name
+    assert name in known, f"{program}: what options has it?"
+    for word in args:
+        option = word.partition("=")[0]
+        if option.startswith("-"):
+            assert re.search(rf"(?<![\w-]){option}(?![\w-])", known[name]), f"{command}: {option}"
+        elif name == "tox" and args[0] == "-e":
+            assert f"[testenv:{word}]" in known["tox"], f"{command}: no environment {word}"
+        elif name in ("python", "python3") and word.endswith(".py"):
+            assert word in files or (ROOT / word).is_file(), f"{command}: no such file"
+
+
+def sources(pattern):
+    return "\n".join(text_of(path) for path in sorted(ROOT.glob(pattern)))
+
+
+@each_page
+def test_links_lead_somewhere(page):
+    for target in links(text_of(page)):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        other = (page.parent / file).resolve() if file else page
+        assert other.exists(), f"{target}: no such file"
+        assert not anchor or anchor in anchors(text_of(other)), f"{target}: no such heading"
+
+
+def test_broken_links_and_outputs_would_be_seen():
+    assert links("[a](b.md#c) `[d](e)` ![f](g.svg)\n```text\n[h](i)\n```") == ["b.md#c", "g.svg"]
+    assert anchors("# `dZ2 = A2 - Y`, why?") == {"dz2--a2---y-why"}
+    assert agree("a 0.1234567891\n...\nb\n", "a 0.1234567892\nx\ny\nb\n")
+    assert agree("a\n...\nc\n...\n", "a\nb\nc\nd\n")
+    assert not agree("a\n...\nb\n", "a\nb\nc\n")
+    assert not agree("a\n...\ne\n...\n", "a\nb\nc\nd\n")
+    assert not agree("a 0.1234567891\n", "a 0.1234597891\n")
+    assert not agree("a\n", "a\nb\n")
 
 
 def test_readme_failure_is_what_such_a_gradient_prints():
@@ -32,70 +158,40 @@ def test_readme_failure_is_what_such_a_gradient_prints():
 
     report = check_gradient(backprop.cost, gradients, parameters, args=(X, Y))
 
-    assert alike(str(report), blocks("text")[0])
-
-
-def test_readme_example_prints_what_it_shows():
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(blocks("python")[0], {})
-
-    assert alike(printed.getvalue(), blocks("text")[1])
-
-
-def alike(text, other):
-    """Whether texts agree but for the last digits, and all of bars and resolutions.
-
-    Those vary by machine.
-    """
-    (words, numbers), (others, theirs) = parts(text), parts(other)
-    return words == others and np.allclose(numbers, theirs, rtol=1e-7, atol=0)
-
-
-def parts(text):
-    """The words of a text without its long numbers, and these."""
-    text = re.sub(r"\d\.\de-\d\d", "#", text)
-    long = r"\d+\.\d{9,}(?:e-\d\d)?"
-    return re.sub(long, "#", text).split(), [float(number) for number in re.findall(long, text)]
-
-
-def test_example_of_the_diagnoses_prints_what_it_shows():
-    page = (ROOT / "docs" / "diagnoses.md").read_text()
-    code, text = (
-        re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "text")
-    )
-
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(code[0], {})
-
-    assert alike(printed.getvalue(), text[0])
+    first = next(block for block in blocks(README) if block.language == "text")
+    assert agree(first.body, str(report))
 
 
 def test_ten_failures_are_as_they_print():
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         runpy.run_path(str(ROOT / "benchmarks" / "failures.py"), run_name="__main__")
 
-    page = (ROOT / "docs" / "failures.md").read_text()
+    page = text_of(ROOT / "docs" / "failures.md")
     assert page.count("\nFAIL") == 10
-    assert alike(page, printed.getvalue())
+    assert agree(page, printed.getvalue())
+
+
+def test_bar_is_above_every_error_in_the_picture_of_the_steps():
+    found = curve()
+    _, error, bar = found.taken
+
+    assert (found.error < found.bar).all()
+    assert found.error.min() < 1e-6 * found.error.max()
+    assert error < bar < found.bar[found.h == found.taken[0]]
 
 
 def test_every_kind_of_mistake_has_its_row():
-    page = (ROOT / "docs" / "diagnoses.md").read_text()
+    page = text_of(ROOT / "docs" / "diagnoses.md")
     rows = re.findall(r"^\| `([a-z-]+)` \| (.*?) \|", page, re.MULTILINE)
 
     assert dict(rows) == {name: kind.meaning for name, kind in KINDS.items()}
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
-def test_links_of_the_docs_lead_somewhere(page):
-    check_links(page.read_text(), page.parent)
+@pytest.mark.parametrize("package", [gradcheck, backprop], ids=lambda package: package.__name__)
+def test_reference_has_every_public_name(package):
+    page = text_of(ROOT / "docs" / "reference.rst")
+    of_package = re.split(r"^\.\. currentmodule:: (\w+)$", page, flags=re.MULTILINE)
+    parts = dict(zip(of_package[1::2], of_package[2::2], strict=True))
+    listed = re.findall(r"^\.\. (?:py:)?\w+:: ([\w.]+)$", parts[package.__name__], re.MULTILINE)
 
-
-def test_links_of_the_readme_lead_somewhere():
-    check_links(README, ROOT)
-
-
-def check_links(text, folder):
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if "://" not in target:
-            assert (folder / target.partition("#")[0]).exists(), target
+    assert sorted(set(listed) - {"backprop"}) == sorted(package.__all__)
