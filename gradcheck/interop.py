@@ -265,9 +265,17 @@ class _Framework:
         return nullcontext()
 
     def cost(self, params: Arrays) -> Any:
-        raise NotImplementedError
+        """The number that is differentiated."""
+        # A complex step from real numbers needs code that was meant for complex ones.
+        if any(array.dtype.kind != self.params[name].dtype.kind for name, array in params.items()):
+            raise InvalidType("called with real numbers alone")
+        return self._cost(params)
 
     def gradient(self, params: Arrays) -> Arrays:
+        """What the framework says its gradient is."""
+        raise NotImplementedError
+
+    def _cost(self, params: Arrays) -> Any:
         raise NotImplementedError
 
     def _cotangents(self, outputs: list[Any]) -> list[Any] | None:
@@ -414,8 +422,7 @@ class _Torch(_Framework):
             for name, array in params.items()
         }
 
-    def cost(self, params: Arrays) -> Any:
-        """The number that is differentiated."""
+    def _cost(self, params: Arrays) -> Any:
         # With the graph, as for the gradient: a function may itself ask for derivatives.
         return self._array("output", self._value(self._leaves(params)).detach())
 
@@ -540,8 +547,7 @@ class _Jax(_Framework):
     def _arrays(self, params: Arrays) -> Arrays:
         return {name: self.jax.numpy.asarray(array) for name, array in params.items()}
 
-    def cost(self, params: Arrays) -> Any:
-        """The number that is differentiated."""
+    def _cost(self, params: Arrays) -> Any:
         return np.asarray(self._value(self._arrays(params)))
 
     def gradient(self, params: Arrays) -> Arrays:

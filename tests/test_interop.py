@@ -260,6 +260,16 @@ def test_a_custom_rule_is_judged(jax):
         assert_jax(made(lambda x, g: (g * x**2,)), x)
 
 
+def test_a_wrong_rule_inside_a_scalar_function_is_judged_by_its_values(jax):
+    cube = jax.custom_vjp(lambda x: x**3)
+    cube.defvjp(lambda x: (x**3, x), lambda x, g: (g * x**2,))
+
+    report = check_jax(lambda x: jax.numpy.sum(cube(x)), np.array([0.5, -1.2, 2.0]))
+
+    assert not report.findings
+    assert report.verdict == Verdict.FAIL
+
+
 def test_a_gradient_that_was_stopped_is_zero_and_fails(jax):
     report = check_jax(lambda x: jax.numpy.sum(jax.lax.stop_gradient(x) ** 2), np.ones(3) / 3)
 
