@@ -528,6 +528,19 @@ def test_first_gradient_that_later_ones_differ_from_is_of_a_stale_cache(kept):
     assert [(f.code, f.block) for f in report.findings] == [("stale-cache", None)]
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_gradient_that_is_constant_where_the_cost_is_linear_is_no_stale_cache(seed):
+    """The cost is nearly 0 at the point and so is its rounding, but not a step away."""
+    rng = np.random.default_rng(seed)
+    w = rng.uniform(0.5, 1.5, 5)
+    x = np.array([1e-7, *-rng.uniform(0.5, 2, 4)])
+
+    report = check_gradient(lambda x: np.sum(w * np.maximum(x, 0)), lambda x: w * (x > 0), x)
+
+    assert report.verdict == Verdict.PASS
+    assert not report.findings
+
+
 def test_slight_nondeterminism_is_a_warning_that_shows_the_digits_that_differ():
     report = check_gradient(cost, in_turn(cycle([1.0, 1 + 2.0**-50]), right), PARAMS)
 
