@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from families import FAMILIES, hash_noise
+from families import FAMILIES, corruptions, hash_noise
 
 import backprop
 
-__all__ = ["CASES", "Case", "Problem"]
+__all__ = ["CASES", "Case", "Problem", "network", "of_family"]
 
 Params = dict[str, Any]
 Generator = np.random.Generator
@@ -27,11 +27,15 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True)
 class Problem:
-    """A cost, its gradient by the user, and a point."""
+    """A cost, its gradient by the user, and a point.
+
+    If `fixed`, the gradient is known at the point alone and given whatever is asked for.
+    """
 
     cost: Callable[[Params], Any]
     gradient: Callable[[Params], Params]
     params: Params
+    fixed: bool = False
 
 
 Draw = Callable[[Generator], Problem]
@@ -46,10 +50,12 @@ class Case:
     draw: Draw
 
 
-def network(rng: Generator, dtype: Any = np.float64) -> Problem:
-    """The lecture's network with 3 inputs, 4 hidden units and 1 output, on 5 examples."""
-    X, Y = rng.normal(size=(3, 5)).astype(dtype), rng.integers(0, 2, (1, 5)).astype(dtype)
-    shapes = {"W1": (4, 3), "b1": (4, 1), "W2": (1, 4), "b2": (1, 1)}
+def network(
+    rng: Generator, dtype: Any = np.float64, n0: int = 3, n1: int = 4, m: int = 5
+) -> Problem:
+    """The lecture's network, by default with 3 inputs, 4 hidden units and 5 examples."""
+    X, Y = rng.normal(size=(n0, m)).astype(dtype), rng.integers(0, 2, (1, m)).astype(dtype)
+    shapes = {"W1": (n1, n0), "b1": (n1, 1), "W2": (1, n1), "b2": (1, 1)}
     params = {name: rng.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
     return Problem(
         lambda p: backprop.cost(backprop.Parameters(**p), X, Y),
@@ -149,6 +155,21 @@ def two_blocks(rng: Generator) -> Problem:
     )
 
 
+def all_at_kinks(rng: Generator) -> Problem:
+    """A weighted sum of relu with every entry at 0."""
+    w = rng.normal(size=5)
+    return Problem(
+        lambda p: np.sum(w * np.maximum(p["x"], 0)),
+        lambda p: {"x": w * (p["x"] > 0)},
+        {"x": np.zeros(5)},
+    )
+
+
+def constant(rng: Generator) -> Problem:
+    """A cost that does not depend on its parameters."""
+    return Problem(lambda p: 1.0, lambda p: {"x": np.zeros(5)}, {"x": rng.normal(size=5)})
+
+
 def minimum(rng: Generator) -> Problem:
     """A bowl at its very bottom, where the gradient is 0."""
     a = rng.normal(size=5)
@@ -241,8 +262,11 @@ WRONG: dict[str, Draw] = {
     "all 0, cost of size 1e-12": without_gradient(scaled(network, 1e-12)),
     "small block is 0 beside one 1e8 times larger": altered(two_blocks, "b", times(0.0)),
     "off by 1e-2, cost offset by 1e6": altered(scaled(network, offset=1e6), "W1", times(1.01)),
+    "off by 1e-5, cost offset by 1e6": altered(scaled(network, offset=1e6), "W1", times(1 + 1e-5)),
     "off by 1e-2, noise of 1e-9": altered(noisy, "W1", times(1.01)),
+    "off by 1e-5, noise of 1e-9": altered(noisy, "W1", times(1 + 1e-5)),
     "off by 1e-1, float32": altered(single, "W1", times(1.1)),
+    "off by 1e-3, float32": altered(single, "W1", times(1.001)),
     "beyond both slopes of a kink": altered(relu(0.0), "x", first(3.0)),
     "all 0, cost in a reused buffer": without_gradient(buffered),
     "NaN in one entry": altered(network, "W1", first(np.nan)),
@@ -262,11 +286,27 @@ RIGHT: dict[str, Draw] = {
     "logarithm at 1e-7": summed(np.log, lambda x: 1 / x, few(1e-7)),
     "sin(300 x)": weighted(lambda x: np.sin(300 * x), lambda x: 300 * np.cos(300 * x), few(1.0)),
     "at a minimum": minimum,
-    "at a kink": relu(0.0),
-    "1e-7 beside a kink": relu(1e-7),
+    "cost that never moves": constant,
+    "one entry at a kink": relu(0.0),
+    "all entries at kinks": all_at_kinks,
+    "one entry 1e-7 beside a kink": relu(1e-7),
     "cost in a reused buffer": buffered,
     "inner solver that stops early": unfinished,
 }
+
+
+def of_family(name: str, change: str | None = None) -> Draw:
+    """A draw of a family of `families.py`, with its true gradient or one that was corrupted."""
+
+    def draw(rng: Generator) -> Problem:
+        problem = FAMILIES[name](rng)
+        gradient = problem.gradient
+        if change is not None:
+            gradient = corruptions[change](rng, gradient) or gradient
+        return Problem(problem.cost, lambda _: gradient, problem.params, fixed=True)
+
+    return draw
+
 
 CASES = {
     **{name: Case(name, False, draw) for name, draw in WRONG.items()},

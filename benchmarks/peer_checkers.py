@@ -64,7 +64,8 @@ class Checker:
 
 
 def gradcheck_itself(problem: Problem) -> str:
-    report = check_gradient(problem.cost, problem.gradient, problem.params)
+    gradient = problem.gradient(problem.params) if problem.fixed else problem.gradient
+    report = check_gradient(problem.cost, gradient, problem.params)
     return {Verdict.PASS: PASS, Verdict.FAIL: FAIL}.get(report.verdict, UNSURE)
 
 

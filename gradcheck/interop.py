@@ -13,7 +13,9 @@ precision, wherever the caller's own arrays stay as they are.
 
 from __future__ import annotations
 
+import math
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -25,6 +27,7 @@ import numpy as np
 from gradcheck.check import check_gradient
 from gradcheck.diagnosis import of_findings
 from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.functions import AT_ONCE
 from gradcheck.layers import argument_names, checked_seed, finding_of_ignorance, random_cotangent
 from gradcheck.names import Names
 from gradcheck.parameters import Key, children, flatten, path_name, rebuilt
@@ -34,6 +37,10 @@ from gradcheck.verdict import Verdict
 from gradcheck.watch import watched
 
 __all__ = ["assert_jax", "assert_torch", "check_jax", "check_torch"]
+
+MANY = 64
+"""Entries from which on many points are called for at once: JAX has to compile that first, which
+takes as long as some hundred calls."""
 
 Path = tuple[Key, ...]
 Arrays = dict[str, Any]
@@ -192,8 +199,14 @@ def _checked(framework: _Framework, options: dict[str, Any]) -> GradientReport:
     if ours:
         raise InvalidInput(f"{some(ours)}: for functions of numpy alone; use check_gradient")
     try:
-        with framework.precision():
-            report = check_gradient(framework.cost, framework.gradient, framework.params, **options)
+        with framework.surroundings():
+            report = check_gradient(
+                framework.cost,
+                framework.gradient,
+                framework.params,
+                vectorized=framework.takes_many_at_once(),
+                **options,
+            )
             report = _with_cotangent(report, framework)
     except InvalidInput as error:
         text = str(error).replace("`cost`", f"`{framework.name}`")
@@ -260,31 +273,50 @@ class _Framework:
         """Why it computes in single precision, if that is no wish of the caller's."""
         return ""
 
-    def precision(self) -> AbstractContextManager[Any]:
-        """The context in which arrays keep their digits."""
+    def surroundings(self) -> AbstractContextManager[Any]:
+        """The context in which all calls are made."""
         return nullcontext()
 
     def cost(self, params: Arrays) -> Any:
-        """The number that is differentiated."""
+        """The number that is differentiated; of many points, along a first axis, many."""
         # A complex step from real numbers needs code that was meant for complex ones.
         if any(array.dtype.kind != self.params[name].dtype.kind for name, array in params.items()):
             raise InvalidType("called with real numbers alone")
-        return self._cost(params)
+        many = any(array.ndim > self.params[name].ndim for name, array in params.items())
+        return self._costs(params) if many else self._cost(params)
 
     def gradient(self, params: Arrays) -> Arrays:
         """What the framework says its gradient is."""
         raise NotImplementedError
 
+    def takes_many_at_once(self) -> bool:
+        """Whether `vmap` applies to the function and gives what single calls give."""
+        if sum(array.size for array in self.params.values()) < MANY:
+            return False
+        moved = {name: array * (1 + 2**-8) for name, array in self.params.items()}
+        both = {name: np.stack([self.params[name], moved[name]]) for name in moved}
+        try:
+            one_by_one = np.array([self._cost(self.params), self._cost(moved)])
+            together = self._costs(both)
+        except Exception:
+            return False
+        close = 1e3 * np.finfo(one_by_one.dtype).eps * np.abs(one_by_one).max()
+        return bool((np.abs(together - one_by_one) <= close).all())
+
     def _cost(self, params: Arrays) -> Any:
         raise NotImplementedError
 
-    def _cotangents(self, outputs: list[Any]) -> list[Any] | None:
+    def _costs(self, params: Arrays) -> Any:
+        raise NotImplementedError
+
+    def _cotangents(self, outputs: list[Any], array: Callable[[Any], Any]) -> list[Any] | None:
         """One array for each output, the same in every call; None for a single number."""
         if not outputs:
             raise InvalidInput(f"`{self.name}` returned no array of floats to differentiate")
-        if len(outputs) == 1 and outputs[0].size == 1 and outputs[0].dtype.kind == "f":
+        first, *others = outputs
+        if not others and math.prod(first.shape) == 1 and "complex" not in str(first.dtype):
             return None
-        return self.cotangent.of(outputs)
+        return self.cotangent.of(lambda: [array(output) for output in outputs])
 
 
 class _Cotangent:
@@ -294,10 +326,10 @@ class _Cotangent:
         self._rng = np.random.default_rng(seed)
         self._drawn: list[Any] | None = None
 
-    def of(self, outputs: list[Any]) -> list[Any]:
+    def of(self, outputs: Callable[[], list[Any]]) -> list[Any]:
         """The arrays, one for each output."""
         if self._drawn is None:
-            layout, _ = flatten(outputs)
+            layout, _ = flatten(outputs())
             self._drawn = layout.build(random_cotangent(self._rng, layout))
         return self._drawn
 
@@ -397,24 +429,39 @@ class _Torch(_Framework):
         # Fresh copies: a module may change its buffers, and a function what it is given.
         held = {name: tensor.clone() for name, tensor in self.constants.items()} | tensors
         inputs = [self._filled(given, self._start(k), held) for k, given in enumerate(self.inputs)]
-        devices = {t.device.index or 0 for t in held.values() if t.device.type == "cuda"}
-        with torch.random.fork_rng(devices=sorted(devices)):
-            torch.manual_seed(int(self.seed))
-            if self.is_module:
-                own = {name: held[name] for name in self.own}
-                result = torch.func.functional_call(self.function, own, tuple(inputs))
-            else:
-                result = self.function(*inputs)
+        self._reseed()
+        if self.is_module:
+            own = {name: held[name] for name in self.own}
+            result = torch.func.functional_call(self.function, own, tuple(inputs))
+        else:
+            result = self.function(*inputs)
         outputs = [
             t for _, t in self._tensors(result, ()) if t.is_floating_point() or t.is_complex()
         ]
-        cotangents = self._cotangents([self._array("output", t.detach()) for t in outputs])
+        cotangents = self._cotangents(outputs, lambda t: self._array("output", t.detach()))
         if cotangents is None:
             return outputs[0].reshape(())
         return sum(
             (torch.as_tensor(w, device=t.device).conj() * t).sum().real
             for w, t in zip(cotangents, outputs, strict=True)
         )
+
+    def surroundings(self) -> AbstractContextManager[Any]:
+        """The generators of random numbers, left as they were."""
+        context: AbstractContextManager[Any] = self.torch.random.fork_rng(devices=self._cuda)
+        return context
+
+    @property
+    def _cuda(self) -> list[int]:
+        return sorted({d.index or 0 for d in self.devices.values() if d.type == "cuda"})
+
+    def _reseed(self) -> None:
+        """Let each call draw the same random numbers."""
+        # torch.manual_seed looks for devices of all kinds, longer than a small network takes.
+        self.torch.default_generator.manual_seed(int(self.seed))
+        for device in self._cuda:
+            with self.torch.cuda.device(device):
+                self.torch.cuda.manual_seed(int(self.seed))
 
     def _leaves(self, params: Arrays) -> dict[str, Any]:
         return {
@@ -425,6 +472,16 @@ class _Torch(_Framework):
     def _cost(self, params: Arrays) -> Any:
         # With the graph, as for the gradient: a function may itself ask for derivatives.
         return self._array("output", self._value(self._leaves(params)).detach())
+
+    def _costs(self, params: Arrays) -> Any:
+        tensors = {
+            name: self.torch.as_tensor(array, device=self.devices[name])
+            for name, array in params.items()
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of operations that vmap takes one by one
+            values = self.torch.func.vmap(self._value, randomness="same")(tensors)
+        return self._array("output", values.detach())
 
     def gradient(self, params: Arrays) -> Arrays:
         """What autograd says; zeros for what the number does not depend on."""
@@ -459,7 +516,7 @@ class _Jax(_Framework):
         checked = [(path, leaf) for path, leaf in leaves if self._is_checked(path, leaf, chosen)]
         self.leaves: list[Any] = []
         alone = len({path[0].idx for path, _ in checked}) == 1
-        with self.precision():
+        with self.surroundings():
             for path, leaf in leaves:
                 keys = tuple(self._key(key) for key in path[1:])
                 if not (alone and keys and path[0].idx in chosen):
@@ -512,7 +569,7 @@ class _Jax(_Framework):
             leaf = None
         self.leaves.append((name, leaf))
 
-    def precision(self) -> AbstractContextManager[Any]:
+    def surroundings(self) -> AbstractContextManager[Any]:
         """JAX in double precision, if that is wished for."""
         if not self.double:
             return nullcontext()
@@ -539,7 +596,7 @@ class _Jax(_Framework):
             for leaf in self.jax.tree_util.tree_leaves(result)
             if self._is_float(leaf) or isinstance(leaf, (float, complex))
         ]
-        cotangents = self._cotangents([np.ones(t.shape, t.dtype) for t in outputs])
+        cotangents = self._cotangents(outputs, lambda t: np.ones(t.shape, t.dtype))
         if cotangents is None:
             return outputs[0].reshape(())
         return sum(jnp.sum(jnp.conj(w) * t).real for w, t in zip(cotangents, outputs, strict=True))
@@ -549,6 +606,13 @@ class _Jax(_Framework):
 
     def _cost(self, params: Arrays) -> Any:
         return np.asarray(self._value(self._arrays(params)))
+
+    def _costs(self, params: Arrays) -> Any:
+        # Always as many, for each other number would have to be compiled.
+        count = len(next(iter(params.values())))
+        more = np.minimum(np.arange(AT_ONCE), count - 1)
+        arrays = self._arrays({name: array[more] for name, array in params.items()})
+        return np.asarray(self.jax.vmap(self._value)(arrays))[:count]
 
     def gradient(self, params: Arrays) -> Arrays:
         """What `jax.grad` says, conjugated to point uphill where it is complex."""

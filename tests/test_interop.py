@@ -81,6 +81,34 @@ def test_random_numbers_of_a_module_are_the_same_in_each_call(torch):
     torch.random.set_rng_state(state)
 
 
+def test_many_entries_of_a_module_are_moved_in_few_calls(torch):
+    module, calls = torch.nn.Sequential(torch.nn.Linear(9, 8), torch.nn.Dropout(0.3)), []
+    module.register_forward_hook(lambda *_: calls.append(1))
+
+    report = check_torch(module, torch.randn(5, 9))
+
+    assert report.verdict == Verdict.PASS
+    assert len(calls) < report.evaluations / 8
+
+
+def test_a_function_that_takes_one_point_at_a_time_is_checked_all_the_same(torch):
+    def function(x):
+        return x.square().sum() if x.sum().item() < 1e9 else x.sum()
+
+    report = check_torch(function, torch.randn(80).requires_grad_())
+
+    assert report.verdict == Verdict.PASS
+    assert report.entries == 80
+
+
+def test_a_function_that_gives_something_else_for_many_points_is_called_one_by_one(torch):
+    def function(x):
+        batched = torch._C._functorch.is_batchedtensor(x)
+        return x.square().sum() * (3 if batched else 1)
+
+    assert check_torch(function, torch.randn(80).requires_grad_()).verdict == Verdict.PASS
+
+
 def test_the_generator_of_torch_is_left_as_it_was(torch):
     x = torch.randn(3).requires_grad_()
     before = torch.random.get_rng_state()
@@ -233,6 +261,35 @@ def test_jax_computes_in_double_precision_for_the_check_alone(jax, loss):
     assert report.resolution < 1e-6
     assert not report.findings
     assert off == (not jax.config.jax_enable_x64)
+
+
+def test_many_entries_of_a_jax_function_are_moved_in_few_calls(jax):
+    calls = []
+
+    def function(x):
+        calls.append(1)
+        return jax.numpy.sum(jax.numpy.sin(x))
+
+    report = check_jax(function, np.arange(100.0))
+
+    assert report.verdict == Verdict.PASS
+    assert len(calls) < report.evaluations / 8
+
+
+def test_a_jax_function_that_takes_one_point_at_a_time_is_checked_all_the_same(jax):
+    refused = []
+
+    def function(x):
+        if "Batch" in type(x).__name__:
+            refused.append(x)
+            raise TypeError("not for many")
+        return jax.numpy.sum(x**2)
+
+    report = check_jax(function, np.arange(1.0, 81))
+
+    assert refused
+    assert report.verdict == Verdict.PASS
+    assert report.entries == 80
 
 
 def test_single_precision_of_jax_is_said_with_the_flag(jax, loss):
