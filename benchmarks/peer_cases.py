@@ -295,17 +295,16 @@ RIGHT: dict[str, Draw] = {
 }
 
 
-def of_family(name: str, change: str | None = None) -> Draw:
-    """A draw of a family of `families.py`, with its true gradient or one that was corrupted."""
+def of_family(name: str, rng: Generator, change: str | None = None) -> Problem | None:
+    """A draw of a family of `families.py`, with its true gradient or one that is corrupted.
 
-    def draw(rng: Generator) -> Problem:
-        problem = FAMILIES[name](rng)
-        gradient = problem.gradient
-        if change is not None:
-            gradient = corruptions[change](rng, gradient) or gradient
-        return Problem(problem.cost, lambda _: gradient, problem.params, fixed=True)
-
-    return draw
+    None if there is nothing to corrupt.
+    """
+    problem = FAMILIES[name](rng)
+    gradient = corruptions[change](rng, problem.gradient) if change else problem.gradient
+    if gradient is None:
+        return None
+    return Problem(problem.cost, lambda _: gradient, problem.params, fixed=True)
 
 
 CASES = {
