@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gradcheck.diagnosis import Diagnosis
     from gradcheck.equations import Intermediates
     from gradcheck.errors import InvalidInput, InvalidType
+    from gradcheck.interop import assert_jax, assert_torch, check_jax, check_torch
     from gradcheck.jacobian import (
         assert_hessian,
         assert_jacobian,
@@ -59,10 +60,14 @@ __all__ = [
     "assert_gradient",
     "assert_hessian",
     "assert_jacobian",
+    "assert_jax",
+    "assert_torch",
     "assert_vjp",
     "check_gradient",
     "check_hessian",
     "check_jacobian",
+    "check_jax",
+    "check_torch",
     "check_vjp",
     "given",
     "probe",
@@ -84,10 +89,14 @@ _HOME = {
     "assert_gradient": "check",
     "assert_hessian": "jacobian",
     "assert_jacobian": "jacobian",
+    "assert_jax": "interop",
+    "assert_torch": "interop",
     "assert_vjp": "layers",
     "check_gradient": "check",
     "check_hessian": "jacobian",
     "check_jacobian": "jacobian",
+    "check_jax": "interop",
+    "check_torch": "interop",
     "check_vjp": "layers",
     "given": "strategies",
     "probe": "probes",

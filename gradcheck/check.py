@@ -460,8 +460,11 @@ def _remembering(
     if len(same) < len(claim.compared):
         return []
     # On the side that was asked for alone: beyond the point there may be a kink.
+    start = point.value[0]
     middle, end = point.f(point.x + np.stack([step / 2, step])).ravel()
-    if not abs(point.value[0] - 2 * middle + end) > 1e3 * point.noise.sigma[0]:
+    # Where the cost is larger than at the point, so is its rounding.
+    rounding = f.eps * max(abs(start), abs(middle), abs(end))
+    if not abs(start - 2 * middle + end) > 1e3 * max(point.noise.sigma[0], rounding):
         return []
     return [structure.of_stale_cache(same, "stays the same elsewhere, although the cost bends")]
 

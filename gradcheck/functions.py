@@ -22,7 +22,7 @@ from gradcheck.bounds import Bounds
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.parameters import Layout, children, rebuilt
 
-__all__ = ["Cost", "Function", "as_scalar", "copy_arrays", "in_short", "split_pair"]
+__all__ = ["AT_ONCE", "Cost", "Function", "as_scalar", "copy_arrays", "in_short", "split_pair"]
 
 
 class Function:

@@ -38,7 +38,7 @@ from gradcheck.structure import Finding, describe, some
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 from gradcheck.watch import watched
 
-__all__ = ["assert_vjp", "check_vjp"]
+__all__ = ["argument_names", "assert_vjp", "check_vjp", "checked_seed", "random_cotangent"]
 
 Array = Any
 
@@ -90,8 +90,8 @@ def check_vjp(
     check_options(resolution, approximate, on_kink, "auto")
     sizes = check_dimensions(dimensions)
     layer = _Layer(forward, backward, inputs)
-    rng = np.random.default_rng(_checked_seed(seed))
-    cotangent, other = _random(rng, layer.outputs), _random(rng, layer.outputs)
+    rng = np.random.default_rng(checked_seed(seed))
+    cotangent, other = (random_cotangent(rng, layer.outputs) for _ in range(2))
     report = checked(
         lambda params: layer.product(params, cotangent),
         lambda params: layer.gradients(params, cotangent),
@@ -150,7 +150,8 @@ def assert_vjp(
     return raised(check_vjp(forward, backward, inputs, **options), allow_inconclusive)
 
 
-def _checked_seed(seed: int) -> int:
+def checked_seed(seed: int) -> int:
+    """The seed, or `InvalidInput` if it is none."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InvalidInput(f"`seed`: expected a whole number, not negative, got {seed!r}")
     return int(seed)
@@ -295,7 +296,7 @@ class _Layer:
         eps = max(np.finfo(np.asarray(leaf).dtype).eps for leaf in _leaves(self.params))
         size = np.abs([first, theirs, both]).max()
         if np.array_equal(first, theirs) and first.any():
-            findings.append(_finding_of_ignorance())
+            findings.append(finding_of_ignorance())
         elif np.abs(both - first - theirs).max() > LINEAR * eps * size * first.size**0.5:
             findings.append(_finding_of_nonlinearity())
         return findings
@@ -319,15 +320,17 @@ def _named(forward: Any, inputs: Any) -> dict[str, Any]:
     if isinstance(inputs, Mapping):
         return {str(name): value for name, value in inputs.items()}
     given: Sequence[Any] = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+    return dict(zip(argument_names(forward, len(given)), given, strict=True))
+
+
+def argument_names(function: Any, count: int) -> list[str]:
+    """Names of the first arguments of a function; ``input0`` and so on where it has none."""
     try:
-        parameters = list(inspect.signature(forward).parameters.values())
-        known = [
-            p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        known = []
-    names = [known[k] if k < len(known) else f"input{k}" for k in range(len(given))]
-    return dict(zip(names, given, strict=True))
+        parameters = []
+    known = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [known[k] if k < len(known) else f"input{k}" for k in range(count)]
 
 
 def _is_differentiable(value: Any) -> bool:
@@ -338,7 +341,7 @@ def _is_differentiable(value: Any) -> bool:
     return bool(below) and all(_is_differentiable(child) for _, child in below or ())
 
 
-def _random(rng: np.random.Generator, outputs: Layout) -> Values:
+def random_cotangent(rng: np.random.Generator, outputs: Layout) -> Values:
     """A cotangent: magnitudes in [0.5, 1.5], random signs of which both are present."""
     sign = rng.choice([-1.0, 1.0], outputs.size)
     if outputs.size > 1 and abs(sign.sum()) == outputs.size:
@@ -411,7 +414,8 @@ def _finding_of_nonlinearity() -> Finding:
     )
 
 
-def _finding_of_ignorance() -> Finding:
+def finding_of_ignorance() -> Finding:
+    """That a backward step gives the same for every cotangent."""
     return Finding(
         "cotangent-ignored",
         None,

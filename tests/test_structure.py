@@ -384,9 +384,10 @@ def test_every_documented_code_has_its_case():
     page = (Path(__file__).parent.parent / "docs" / "report.md").read_text()
     documented = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| (?:error|warning|both) \|$", page, re.M)
 
-    # These come from numbers or from layers, and have their tests there.
+    # These come from numbers, layers or other packages, and have their tests there.
     elsewhere = {"conjugated", "gradient-wrong", "not-adjoint", "not-symmetric", "raises-nearby"}
     elsewhere |= {"cotangent-ignored", "not-linear", "mutates-cache", "not-differentiated"}
+    elsewhere |= {"single-precision"}
     here = {re.search(r"\[(.*?)\]", case.text)[1] for case in cases().values()}
     assert set(documented) == here | elsewhere
 
@@ -525,6 +526,19 @@ def test_first_gradient_that_later_ones_differ_from_is_of_a_stale_cache(kept):
 
     assert report.verdict == Verdict.FAIL
     assert [(f.code, f.block) for f in report.findings] == [("stale-cache", None)]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_gradient_that_is_constant_where_the_cost_is_linear_is_no_stale_cache(seed):
+    """The cost is nearly 0 at the point and so is its rounding, but not a step away."""
+    rng = np.random.default_rng(seed)
+    w = rng.uniform(0.5, 1.5, 5)
+    x = np.array([1e-7, *-rng.uniform(0.5, 2, 4)])
+
+    report = check_gradient(lambda x: np.sum(w * np.maximum(x, 0)), lambda x: w * (x > 0), x)
+
+    assert report.verdict == Verdict.PASS
+    assert not report.findings
 
 
 def test_slight_nondeterminism_is_a_warning_that_shows_the_digits_that_differ():
