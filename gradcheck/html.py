@@ -35,7 +35,7 @@ from gradcheck.pictures import (
     summarised,
     worst_place,
 )
-from gradcheck.report import REASONS
+from gradcheck.report import REASONS, SAID
 
 __all__ = ["fragment", "page", "write"]
 
@@ -51,7 +51,10 @@ LISTED = 40
 RANK = ["FAIL", "INCONCLUSIVE", "", "PASS"]
 """Verdicts in the order of their weight; the empty one is that of nothing."""
 
-SYMBOLS = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?", "": "–"}
+NONE = "\u2013"
+"""Stands where there is no number."""
+
+SYMBOLS = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?", "": NONE}
 """Beside each verdict, for whom its colour does not tell."""
 
 
@@ -121,33 +124,45 @@ class CheckView:
         told = [d for d in self.data["diagnoses"] if d["sentence"] in self.headline]
         return told[0]["kind"] if told else ""
 
+    @property
+    def causes(self) -> list[Mapping[str, Any]]:
+        """Diagnoses, but for those of which a finding has said all."""
+        told = {finding["block"] for finding in self.errors}
+        return [
+            d for d in self.data["diagnoses"] if d["block"] not in told or d["kind"] not in SAID
+        ]
+
     @cached_property
-    def open_blocks(self) -> list[BlockView]:
-        """Those that do not pass and have something to show, the failing ones first."""
+    def drawable(self) -> list[BlockView]:
+        """Blocks with entries that do not pass, the failing ones first."""
         found = [
             BlockView(name, block)
             for name, block in self.data["blocks"].items()
-            if block["verdict"] != "PASS" and block.get("errors")
+            if set(block.get("verdicts") or "P") != {"P"}
         ]
-        return sorted(found, key=lambda view: view.data["verdict"] != "FAIL")
-
-    @cached_property
-    def blocks(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """All blocks or, of very many, those to be listed."""
-        found = list(self.data["blocks"].items())
-        if len(found) > LISTED:
-            found.sort(key=lambda item: RANK.index(item[1]["verdict"]))
-        return found[:LISTED]
-
-    @property
-    def unlisted(self) -> int:
-        """Blocks that are not listed."""
-        return len(self.data["blocks"]) - len(self.blocks)
+        return sorted(found, key=lambda view: RANK.index(view.data["verdict"]))
 
     @property
     def pictured(self) -> list[BlockView]:
-        """Those that are drawn."""
-        return self.open_blocks[:PICTURED]
+        """Those that are drawn at once."""
+        return [view for view in self.drawable if view not in self.inheriting][:PICTURED]
+
+    @property
+    def inheriting(self) -> list[BlockView]:
+        """Those that are wrong for what they are made from, drawn on request."""
+        wrong = self.data["inherited"]
+        found = [v for v in self.drawable if v.data["label"] in wrong or f"d{v.name}" in wrong]
+        return found[:PICTURED]
+
+    @property
+    def undrawn(self) -> int:
+        """Number of the others."""
+        return len(self.drawable) - len(self.pictured) - len(self.inheriting)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether any entry is not decided."""
+        return any(block["inconclusive"] for block in self.data["blocks"].values())
 
     @property
     def equations(self) -> list[tuple[str, Markup]]:
@@ -295,7 +310,7 @@ def _tests(data: Any) -> list[TestView]:
     if _is_report(data):
         return [TestView("", _checks(data))]
     if isinstance(data, Mapping):
-        named = data.items()
+        named = list(data.items())
     elif isinstance(data, Sequence) and not isinstance(data, str):
         named = [(f"check {k}", one) for k, one in enumerate(data, 1)]
     else:
@@ -380,7 +395,7 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 def _number(value: float | None, digits: str = ".1e") -> str:
-    return "–" if value is None else format(value, digits)
+    return NONE if value is None else format(value, digits)
 
 
 @cache

@@ -126,14 +126,15 @@ def panels(block: Mapping[str, Any]) -> list[Panel]:
         marks = np.append(letters, np.full(missing, "")).reshape(-1, wide)
         return [Panel("", lines, marks, (0, wide * step), (0, step), 0)]
     front, (rows, columns) = shape[:-2], shape[-2:]
-    stack, marks = errors.reshape(-1, rows, columns), letters.reshape(-1, rows, columns)
-    worst = np.where(marks == "F", np.inf, np.nan_to_num(stack)).max(axis=(1, 2))
+    stack = errors.reshape((-1, rows, columns))
+    signs = letters.reshape((-1, rows, columns))
+    worst = np.where(signs == "F", np.nan_to_num(stack, nan=np.inf), 0).max(axis=(1, 2))
     shown = sorted(np.argsort(-worst, kind="stable")[:SHOWN])
     return [
         Panel(
             _label(np.unravel_index(k, front), tile[:-2]) if front else "",
             stack[k],
-            marks[k],
+            signs[k],
             (0, tile[-2]),
             (0, tile[-1]),
             int(k) * rows * columns,
@@ -291,15 +292,18 @@ def step_curve(curve: Mapping[str, Any] | None) -> StepCurve | None:
 
     kinked = curve["error"] is None
     noise = dict(points(curve["rounding"]))
+    change = points(curve["truncation"])
+    # From the first change that is larger than the one before it, they are changes of noise.
+    falling = next((k for k in range(1, len(change)) if change[k][1] > change[k - 1][1]), None)
     found = StepCurve(
         curve["name"],
         points(curve["slopes"], truth),
         points(curve["forward"], truth) if kinked else [],
         points(curve["backward"], truth) if kinked else [],
         list(noise.items()),
-        [(h, y) for h, y in points(curve["truncation"]) if y > 2 * noise.get(h, 0.0)],
+        [(h, y) for h, y in change[:falling] if y > noise.get(h, 0.0)],
         curve["error"] or None,
-        None if curve["analytic"] is None else abs(curve["analytic"] - truth) or None,
+        None if kinked or curve["analytic"] is None else abs(curve["analytic"] - truth) or None,
         curve["step"],
     )
     return found if len(found.errors) + len(found.rounding) > 1 else None

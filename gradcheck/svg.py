@@ -116,7 +116,9 @@ def heat_map(panels: Sequence[Panel], worst: int | None = None) -> HeatMap:
             crosses.append(f"M{_n(x)} {_n(y)}l{_n(dx)} {_n(dy)}m0 -{_n(dy)}l-{_n(dx)} {_n(dy)}")
         at = None if worst is None else panel.place(worst)
         if at:
-            ring = (x0 + at[1] * wide, y0 + at[0] * high, wide, high)
+            apart = 0.0 if min(wide, high) >= 14 else 3.5
+            x, y = x0 + at[1] * wide - apart, y0 + at[0] * high - apart
+            ring = (_r(x), _r(y), _r(wide + 2 * apart), _r(high + 2 * apart))
         if several:
             texts.append(Text(x0, y0 - 4, panel.label, "start"))
         else:
