@@ -133,6 +133,19 @@ class CheckView:
         ]
 
     @cached_property
+    def blocks(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """All blocks or, of very many, those to be listed."""
+        found = list(self.data["blocks"].items())
+        if len(found) > LISTED:
+            found.sort(key=lambda item: RANK.index(item[1]["verdict"]))
+        return found[:LISTED]
+
+    @property
+    def unlisted(self) -> int:
+        """Blocks that are not listed."""
+        return len(self.data["blocks"]) - len(self.blocks)
+
+    @cached_property
     def drawable(self) -> list[BlockView]:
         """Blocks with entries that do not pass, the failing ones first."""
         found = [
@@ -351,10 +364,15 @@ def _headline(checks: Sequence[CheckView]) -> str:
         return "nothing was checked"
     counts = Counter(check.verdict for check in checks)
     if counts["PASS"] == len(checks):
-        return f"all {len(checks)} checks agree with their numerical derivatives"
+        return f"{_counted(len(checks), 'check')} passed"
     said = {"FAIL": "failed", "INCONCLUSIVE": "could not be decided"}
-    parts = [f"{counts[verdict]} {words}" for verdict, words in said.items() if counts[verdict]]
-    return f"of {len(checks)} checks {', '.join(parts)}"
+    first, *rest = [f"{counts[v]:,} {words}" for v, words in said.items() if counts[v]]
+    number, words = first.split(" ", 1)
+    return ", ".join([f"{number} of {_counted(len(checks), 'check')} {words}", *rest])
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _facts(tests: Sequence[TestView], checks: Sequence[CheckView]) -> list[tuple[str, str]]:
