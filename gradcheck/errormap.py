@@ -24,7 +24,7 @@ __all__ = ["CELLS", "ErrorMap", "error_map"]
 CELLS = 4096
 """Numbers in a map at most: 64 by 64 is what a picture of a few centimetres can show."""
 
-LETTERS = "PKIF"
+LETTERS = "PKISF"
 """Of the verdicts, by their severity."""
 
 
@@ -37,7 +37,8 @@ class ErrorMap:
     values : ndarray, shape (k,)
         The largest of each tile, in C order; NaN where none is known.
     verdicts : str
-        The worst of each tile: ``P``, ``F``, ``I`` (inconclusive) or ``K`` (at a kink).
+        The worst of each tile: ``P``, ``F``, ``I`` (inconclusive), ``K`` (at a kink) or ``S``
+        (skipped: off by more than its bar, but not refined since the block had failed already).
     tile : tuple of int
         Entries along each axis that share a number; ones if each has its own.
     """
@@ -58,6 +59,7 @@ def error_map(
     analytic: NDArray[Any],
     numerical: NDArray[Any],
     verdicts: NDArray[np.object_] | None = None,
+    skipped: NDArray[np.bool_] | None = None,
 ) -> ErrorMap:
     """The map of one block.
 
@@ -68,14 +70,18 @@ def error_map(
         Flat; complex numbers as pairs of neighbours. What is not known is NaN.
     verdicts : ndarray of Verdict, shape (n,), optional
         Default all PASS.
+    skipped : ndarray of bool, shape (n,), optional
+        Which are off, but were not refined; default none.
 
     Returns
     -------
     ErrorMap
     """
-    order = [Verdict.PASS, Verdict.KINK, Verdict.INCONCLUSIVE, Verdict.FAIL]
+    order = [Verdict.PASS, Verdict.KINK, Verdict.INCONCLUSIVE, None, Verdict.FAIL]
     known = [Verdict.PASS] * analytic.size if verdicts is None else verdicts
     severity = np.array([order.index(v) for v in known], dtype=int)
+    if skipped is not None:
+        severity[skipped] = LETTERS.index("S")
     off = np.abs(analytic - numerical)
     size = np.fmax(np.abs(analytic), np.abs(numerical))
     if analytic.size == 2 * int(np.prod(shape)):

@@ -4,8 +4,8 @@
 >>> panels(block)[0].errors
 array([[0. , 0.5],
        [0. , nan]])
->>> described({**block, "worst": None})
-'wrong: column 1 in 1 of 2 entries; right: 2 of 4 entries; not decided: 1 of 4'
+>>> described(block)
+'entry [0, 1] alone wrong, by 0.5; 2 of 4 right; 1 of 4 not decided'
 
 Everything here is a number, a name or a sentence; how it looks is for `svg` and `plots`.
 """
@@ -79,8 +79,9 @@ class Panel:
         Relative errors; NaN where unknown, and beyond the end of a vector's last line.
     verdicts : ndarray of str, shape (rows, columns)
         Letters of the verdicts; empty beyond the end.
-    rows, columns : tuple of int
-        Index of the first row or column, and how far it is to the next one.
+    rows, columns : tuple of int or None
+        Index of the first row or column, and how far it is to the next one; None if they have
+        no index, as the one line of a vector.
     origin : int
         Place of the first number in the flat list of the block's errors.
     """
@@ -88,8 +89,8 @@ class Panel:
     label: str
     errors: NDArray[Any]
     verdicts: NDArray[np.str_]
-    rows: tuple[int, int]
-    columns: tuple[int, int]
+    rows: tuple[int, int] | None
+    columns: tuple[int, int] | None
     origin: int
 
     def place(self, i: int) -> tuple[int, int] | None:
@@ -115,7 +116,7 @@ def panels(block: Mapping[str, Any]) -> list[Panel]:
     errors = np.array([np.nan if e is None else e for e in block["errors"]], dtype=float)
     letters = np.array(list(block["verdicts"]))
     tile = block["tile"]
-    shape = tuple(-(-n // t) for n, t in zip(block["shape"], tile, strict=True))
+    shape = _counts(block)
     if len(shape) == 2 and min(shape) == 1 and max(shape) > LINE:
         shape, tile = (errors.size,), [max(tile)]
     if len(shape) < 2:
@@ -124,11 +125,14 @@ def panels(block: Mapping[str, Any]) -> list[Panel]:
         missing = -errors.size % wide
         lines = np.append(errors, np.full(missing, np.nan)).reshape(-1, wide)
         marks = np.append(letters, np.full(missing, "")).reshape(-1, wide)
-        return [Panel("", lines, marks, (0, wide * step), (0, step), 0)]
+        rows_of = (0, wide * step) if len(lines) > 1 else None
+        return [Panel("", lines, marks, rows_of, (0, step) if shape else None, 0)]
     front, (rows, columns) = shape[:-2], shape[-2:]
     stack = errors.reshape((-1, rows, columns))
     signs = letters.reshape((-1, rows, columns))
-    worst = np.where(signs == "F", np.nan_to_num(stack, nan=np.inf), 0).max(axis=(1, 2))
+    worst = np.where(np.isin(signs, ["F", "S"]), np.nan_to_num(stack, nan=np.inf), 0).max(
+        axis=(1, 2)
+    )
     shown = sorted(np.argsort(-worst, kind="stable")[:SHOWN])
     return [
         Panel(
@@ -143,6 +147,11 @@ def panels(block: Mapping[str, Any]) -> list[Panel]:
     ]
 
 
+def _counts(block: Mapping[str, Any]) -> tuple[int, ...]:
+    """Shape of the errors."""
+    return tuple(-(-n // t) for n, t in zip(block["shape"], block["tile"], strict=True))
+
+
 def _label(index: Sequence[Any], tile: Sequence[int]) -> str:
     parts = [
         f"{k * t}" if t == 1 else f"{k * t}:{(k + 1) * t}" for k, t in zip(index, tile, strict=True)
@@ -154,7 +163,7 @@ def worst_place(block: Mapping[str, Any]) -> int | None:
     """Place of the worst entry in the flat list of errors."""
     if not block["worst"]:
         return None
-    shape = tuple(-(-n // t) for n, t in zip(block["shape"], block["tile"], strict=True))
+    shape = _counts(block)
     index = tuple(k // t for k, t in zip(block["worst"]["index"], block["tile"], strict=True))
     return int(np.ravel_multi_index(index, shape)) if shape else 0
 
@@ -165,58 +174,68 @@ def summarised(block: Mapping[str, Any]) -> str:
     if any(t > 1 for t in block["tile"]):
         size = " by ".join(str(t) for t in block["tile"])
         notes.append(f"each cell shows the largest error of {size} entries")
-    front = [-(-n // t) for n, t in zip(block["shape"][:-2], block["tile"][:-2], strict=True)]
-    if np.prod(front, dtype=int) > SHOWN:
-        notes.append(f"of {np.prod(front, dtype=int)} matrices the {SHOWN} with the largest errors")
+    matrices = int(np.prod(_counts(block)[:-2], dtype=int))
+    if matrices > SHOWN:
+        notes.append(f"of {matrices} matrices the {SHOWN} with the largest errors")
+    if "S" in block["verdicts"]:
+        notes.append(
+            "what is plainly wrong was not all measured finely, since the block has failed"
+        )
     return "; ".join(notes)
 
 
 def described(block: Mapping[str, Any]) -> str:
-    """A heat map in words: where the wrong entries are."""
+    """A heat map in words: where the wrong entries are, and by how much they are off.
+
+    >>> described({"shape": [3, 2], "tile": [1, 1], "errors": [0] * 5 + [0.5], "verdicts": "PPPPPF"})
+    'entry [2, 1] alone wrong, by 0.5; 5 of 6 right'
+    """
     letters = np.array(list(block["verdicts"]))
-    wrong, open_here = letters == "F", np.isin(letters, ["I", "K"])
-    count, noun = letters.size, "entries" if all(t == 1 for t in block["tile"]) else "tiles"
+    wrong, undecided = np.isin(letters, ["F", "S"]), np.isin(letters, ["I", "K"])
+    right = letters.size - int(wrong.sum()) - int(undecided.sum())
     parts = []
-    if wrong.all():
-        parts.append(f"wrong: {'the one entry' if count == 1 else f'all {count} {noun}'}")
-    elif wrong.any():
-        parts.append(f"wrong: {_where(wrong, block, noun)}")
-    right = count - int(wrong.sum()) - int(open_here.sum())
-    if right and not wrong.all():
-        parts.append(f"right: {right} of {count} {noun}")
-    if open_here.any():
-        parts.append(f"not decided: {int(open_here.sum())} of {count}")
-    known = [e for e in block["errors"] if e is not None]
-    if block["worst"] and known and wrong.any():
-        parts.append(f"largest relative error {max(known):.2g}, look first at {_name(block)}")
+    if wrong.any():
+        sizes = [e for e, w in zip(block["errors"], wrong, strict=True) if w and e is not None]
+        by = f", by {'up to ' if len(sizes) > 1 else ''}{max(sizes):.2g}" if sizes else ""
+        parts.append(f"{_where(wrong, block)} wrong{by}")
+    for count, words in ((right, "right"), (int(undecided.sum()), "not decided")):
+        if count:
+            share = "all" if count == letters.size > 1 else f"{count} of {letters.size}"
+            parts.append(f"{share} {words}")
     return "; ".join(parts)
 
 
-def _name(block: Mapping[str, Any]) -> str:
-    return str(block["worst"]["name"])
-
-
-def _where(wrong: NDArray[np.bool_], block: Mapping[str, Any], noun: str) -> str:
+def _where(wrong: NDArray[np.bool_], block: Mapping[str, Any]) -> str:
     """Rows, columns or entries that are wrong, in a few words."""
-    shape, tile = block["shape"], block["tile"]
-    counts = [-(-n // t) for n, t in zip(shape, tile, strict=True)]
-    total = int(wrong.sum())
-    places = np.argwhere(wrong.reshape(counts)) * np.array(tile)
-    if total == 1 and noun == "entries":
-        return f"entry [{', '.join(map(str, places[0]))}] alone"
-    if len(shape) != 2:
-        return f"{total} of {wrong.size} {noun}"
+    tile, counts, total = block["tile"], _counts(block), int(wrong.sum())
+    noun = "entries" if all(t == 1 for t in tile) else "tiles"
     grid = wrong.reshape(counts)
+    if total == 1 and wrong.size > 1 and noun == "entries":
+        return f"entry [{', '.join(str(int(k)) for k in np.argwhere(grid)[0])}] alone"
+    if wrong.all():
+        return "the one entry" if wrong.size == 1 else f"all {wrong.size} {noun}"
+    if len(counts) != 2:
+        return f"{total} of {wrong.size} {noun}"
     if counts[0] == counts[1] > 1 and np.array_equal(grid, ~np.eye(counts[0], dtype=bool)):
         return f"all {noun} off the diagonal"
+    shares = []
     for axis, name in ((0, "row"), (1, "column")):
         lines = np.flatnonzero(grid.any(axis=1 - axis))
-        if len(lines) <= max(1, min(4, counts[axis] // 2)):
-            some = ", ".join(str(k * tile[axis]) for k in lines)
-            full = grid.take(lines, axis=axis).all()
-            inside = "" if full else f" in {total} of {len(lines) * counts[1 - axis]} {noun}"
-            return f"{name}{'s' if len(lines) > 1 else ''} {some}{inside}"
-    return f"{total} of {wrong.size} {noun}"
+        inside = len(lines) * counts[1 - axis]
+        text = f"{name}{'s' if len(lines) > 1 else ''} {_spans(lines, tile[axis])}"
+        text += "" if inside == total else f", in {total} of {inside} {noun},"
+        shares.append((total / inside if 2 * len(lines) <= counts[axis] else 0.0, text))
+    share, text = max(shares, key=lambda pair: pair[0])
+    return text if share >= 0.5 else f"{total} of {wrong.size} {noun}"
+
+
+def _spans(lines: NDArray[np.intp], tile: int) -> str:
+    """Numbers of lines, neighbours together."""
+    parts = []
+    for span in np.split(lines, np.flatnonzero(np.diff(lines) > 1) + 1):
+        first, last = int(span[0]) * tile, int(span[-1] + 1) * tile - 1
+        parts.append(str(first) if first == last else f"{first} to {last}")
+    return ", ".join(parts[:4]) + (", ..." if len(parts) > 4 else "")
 
 
 @dataclass(frozen=True)
@@ -261,7 +280,7 @@ class StepCurve:
 
     def described(self) -> str:
         """The curve in words."""
-        parts = [f"error of differences for {self.name} against their step"]
+        parts = [f"how far differences for {self.name} are off, by their step"]
         if self.errors:
             step, error = min(self.errors, key=lambda point: point[1])
             parts.append(f"smallest, {error:.1e}, at step {step:.1e}")
@@ -306,7 +325,8 @@ def step_curve(curve: Mapping[str, Any] | None) -> StepCurve | None:
         None if kinked or curve["analytic"] is None else abs(curve["analytic"] - truth) or None,
         curve["step"],
     )
-    return found if len(found.errors) + len(found.rounding) > 1 else None
+    drawn = (found.errors, found.rounding, found.forward, found.backward)
+    return found if max(len(points) for points in drawn) > 1 else None
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:

@@ -283,7 +283,10 @@ class BlockReport:
         if not self.entries:
             return None
         known = np.where(np.isfinite(self.error), self.numerical, np.nan)
-        return error_map(self.shape, self.analytic, known, self.verdicts)
+        off = np.abs(self.analytic - self.numerical) > self.error
+        return error_map(
+            self.shape, self.analytic, known, self.verdicts, off & (self.reasons == "skipped")
+        )
 
     @property
     def curve(self) -> tuple[Entry, Curve] | None:

@@ -102,7 +102,7 @@ def heat_map(panels: Sequence[Panel], worst: int | None = None) -> HeatMap:
         y0 = top + line * (rows * high + GAP + 6)
         bottom = y0 + rows * high
         level = levels(panel.errors)
-        level[(level < 0) & (panel.verdicts == "F")] = 19
+        level[(level < 0) & np.isin(panel.verdicts, ["F", "S"])] = 19
         for i, j, run, value in _runs(np.where(panel.verdicts == "", -2, level), separate):
             if value == -2:
                 continue
@@ -111,7 +111,7 @@ def heat_map(panels: Sequence[Panel], worst: int | None = None) -> HeatMap:
         for i, j in np.argwhere(np.isin(panel.verdicts, ["I", "K"])):
             start = f"M{_n(x0 + j * wide)} {_n(y0 + (i + 1) * high)}"
             hatch.append(f"{start}l{_n(wide)} -{_n(high)}")
-        for i, j in np.argwhere(np.isnan(panel.errors) & (panel.verdicts == "F")):
+        for i, j in np.argwhere(np.isnan(panel.errors) & np.isin(panel.verdicts, ["F", "S"])):
             x, y, dx, dy = x0 + (j + 0.3) * wide, y0 + (i + 0.3) * high, 0.4 * wide, 0.4 * high
             crosses.append(f"M{_n(x)} {_n(y)}l{_n(dx)} {_n(dy)}m0 -{_n(dy)}l-{_n(dx)} {_n(dy)}")
         at = None if worst is None else panel.place(worst)
@@ -157,13 +157,16 @@ def _indices(panel: Panel, x0: float, y0: float, wide: float, high: float) -> li
     """Numbers of rows and columns, as many as there is room for."""
     rows, columns = panel.errors.shape
     texts = []
-    for j in range(0, columns, _every(24 / wide)):
-        words = str(panel.columns[0] + j * panel.columns[1])
-        texts.append(Text(x0 + (j + 0.5) * wide, y0 - 6, words))
-    for i in range(0, rows, _every(16 / high)):
-        words = str(panel.rows[0] + i * panel.rows[1])
-        texts.append(Text(x0 - 5, y0 + (i + 0.5) * high + 4, words, "end"))
+    for j in range(0, columns if panel.columns else 0, _every(24 / wide)):
+        texts.append(Text(x0 + (j + 0.5) * wide, y0 - 6, _index(panel.columns, j)))
+    for i in range(0, rows if panel.rows else 0, _every(16 / high)):
+        texts.append(Text(x0 - 5, y0 + (i + 0.5) * high + 4, _index(panel.rows, i), "end"))
     return texts
+
+
+def _index(axis: tuple[int, int] | None, k: int) -> str:
+    first, step = axis or (0, 1)
+    return str(first + k * step)
 
 
 def _every(least: float) -> int:
@@ -207,7 +210,8 @@ class Plot:
     box: tuple[float, float, float, float]
 
 
-BOX = (46.0, 10.0, 332.0, 206.0)
+BOX = (46.0, 22.0, 332.0, 212.0)
+"""Left, top, right and bottom of a plot."""
 
 
 def plot(curve: StepCurve) -> Plot:
@@ -230,7 +234,8 @@ def plot(curve: StepCurve) -> Plot:
             f"{'L' if k else 'M'}{_n(a)} {_n(b)}" for k, (a, b) in enumerate(dots(points))
         )
 
-    grid, texts = [], []
+    grid = []
+    texts = [Text(left - 6, top - 11, "error", "end"), Text(right, bottom + 30, "step", "end")]
     for k in range(int(x_low), int(x_high) + 1, _every((x_high - x_low) / 6)):
         at = x(10.0**k)
         grid.append(f"M{_n(at)} {_n(top)}V{_n(bottom)}")
