@@ -78,6 +78,12 @@ class BlockView:
         return described(self.data)
 
     @property
+    def mixed(self) -> bool:
+        """Whether some entries are decided and others are not."""
+        letters = set(self.data["verdicts"])
+        return bool(letters & {"I", "K"}) and not letters <= {"I", "K"}
+
+    @property
     def summarised(self) -> str:
         """What is not drawn of it."""
         return summarised(self.data)
@@ -377,8 +383,8 @@ def _counted(n: int, noun: str) -> str:
 
 def _facts(tests: Sequence[TestView], checks: Sequence[CheckView]) -> list[tuple[str, str]]:
     """Counts of a page about many checks."""
-    facts = [
-        ("tests" if any(test.outcome for test in tests) else "names", len(tests)),
+    facts = [("tests", len(tests))] if any(test.outcome for test in tests) else []
+    facts += [
         ("checks", len(checks)),
         ("entries compared", sum(check.data["entries"] for check in checks)),
         ("evaluations of the costs", sum(check.data["evaluations"] for check in checks)),

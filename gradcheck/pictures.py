@@ -187,8 +187,8 @@ def summarised(block: Mapping[str, Any]) -> str:
 def described(block: Mapping[str, Any]) -> str:
     """A heat map in words: where the wrong entries are, and by how much they are off.
 
-    >>> described({"shape": [3, 2], "tile": [1, 1], "errors": [0] * 5 + [0.5], "verdicts": "PPPPPF"})
-    'entry [2, 1] alone wrong, by 0.5; 5 of 6 right'
+    >>> described({"shape": [3], "tile": [1], "errors": [0, 0, 0.5], "verdicts": "PPF"})
+    'entry [2] alone wrong, by 0.5; 2 of 3 right'
     """
     letters = np.array(list(block["verdicts"]))
     wrong, undecided = np.isin(letters, ["F", "S"]), np.isin(letters, ["I", "K"])
@@ -200,8 +200,8 @@ def described(block: Mapping[str, Any]) -> str:
         parts.append(f"{_where(wrong, block)} wrong{by}")
     for count, words in ((right, "right"), (int(undecided.sum()), "not decided")):
         if count:
-            share = "all" if count == letters.size > 1 else f"{count} of {letters.size}"
-            parts.append(f"{share} {words}")
+            share = "all " if count == letters.size > 1 else f"{count} of {letters.size} "
+            parts.append(f"{'' if letters.size == 1 else share}{words}")
     return "; ".join(parts)
 
 
@@ -238,58 +238,80 @@ def _spans(lines: NDArray[np.intp], tile: int) -> str:
     return ", ".join(parts[:4]) + (", ..." if len(parts) > 4 else "")
 
 
+Points = list[tuple[float, float]]
+
+
 @dataclass(frozen=True)
 class StepCurve:
-    """The error of a difference against its step; all lists are points ``(step, error)``.
+    """What differences give at each step, for a plot with a logarithmic axis of steps.
 
     Attributes
     ----------
     name : str
         Of the entry.
-    errors, forward, backward : list of pairs
-        Distance of centered and of one-sided differences from the numerical value; the latter
-        only at a kink, where they do not meet.
+    centered : list of pairs
+        Step, and how far the centered difference is from the numerical value. At a kink, where
+        there is no such value, the difference itself.
+    forward, backward : list of pairs
+        One-sided differences, at a kink alone.
     rounding, truncation : list of pairs
-        The two branches: noise over the step, and the change from one step to the next where
-        it stands out of the noise.
+        The two branches: noise over the step, and the change from one step to the next as long
+        as it falls.
     bar : float or None
         Error bar of the numerical value.
-    off : float or None
-        Distance of the analytic value from the numerical one.
-    step : float or None
+    analytic : float or None
+        How far the analytic value is from the numerical one; at a kink the value itself.
+    step : float
         The step that was chosen.
     """
 
     name: str
-    errors: list[tuple[float, float]]
-    forward: list[tuple[float, float]]
-    backward: list[tuple[float, float]]
-    rounding: list[tuple[float, float]]
-    truncation: list[tuple[float, float]]
+    centered: Points
+    forward: Points
+    backward: Points
+    rounding: Points
+    truncation: Points
     bar: float | None
-    off: float | None
-    step: float | None
+    analytic: float | None
+    step: float
 
     @property
-    def ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Whole decades that hold all steps, and all errors worth seeing."""
-        points = [*self.errors, *self.rounding, *self.truncation, *self.forward, *self.backward]
-        heights = [y for _, y in points] + [y for y in (self.bar, self.off) if y]
-        floor = max(heights) * 1e-18
-        return _decades([x for x, _ in points]), _decades([max(y, floor) for y in heights])
+    def kinked(self) -> bool:
+        """Whether there are two slopes, on a linear axis, in place of one error."""
+        return bool(self.forward)
+
+    @property
+    def steps(self) -> tuple[float, float]:
+        """Decades that hold all steps."""
+        return _decades([h for h, _ in self.centered + self.forward])
+
+    @property
+    def heights(self) -> tuple[float, float]:
+        """Ends of the other axis: decades of error or, at a kink, slopes."""
+        points = [*self.centered, *self.forward, *self.backward, *self.rounding, *self.truncation]
+        values = [y for _, y in points] + [y for y in (self.bar, self.analytic) if y is not None]
+        if self.kinked:
+            room = 0.15 * (max(values) - min(values)) or 1.0
+            return min(values) - room, max(values) + room
+        return _decades([max(y, 1e-18 * max(values)) for y in values])
 
     def described(self) -> str:
         """The curve in words."""
-        parts = [f"how far differences for {self.name} are off, by their step"]
-        if self.errors:
-            step, error = min(self.errors, key=lambda point: point[1])
-            parts.append(f"smallest, {error:.1e}, at step {step:.1e}")
+        if self.kinked:
+            right, left = self.forward[-1][1], self.backward[-1][1]
+            return (
+                f"differences for {self.name} by their step: forward and backward ones do not "
+                f"meet but tend to {right:.4g} and {left:.4g}, a kink"
+            )
+        step, error = min(self.centered, key=lambda point: point[1])
+        parts = [
+            f"how far differences for {self.name} are off, by their step",
+            f"least, {error:.1e}, at step {step:.1e}",
+        ]
         if self.bar is not None:
             parts.append(f"error bar {self.bar:.1e}")
-        if self.off is not None:
-            parts.append(f"the analytic value is off by {self.off:.1e}")
-        if self.forward:
-            parts.append("forward and backward differences do not meet: a kink")
+        if self.analytic is not None:
+            parts.append(f"the analytic value is off by {self.analytic:.1e}")
         return "; ".join(parts)
 
 
@@ -303,32 +325,37 @@ def step_curve(curve: Mapping[str, Any] | None) -> StepCurve | None:
     """
     if curve is None or curve["numerical"] is None:
         return None
-    truth, steps = curve["numerical"], curve["steps"]
+    steps, truth, claim = curve["steps"], curve["numerical"], curve["analytic"]
 
-    def points(values: Sequence[float | None], origin: float = 0.0) -> list[tuple[float, float]]:
-        found = [(h, abs(v - origin)) for h, v in zip(steps, values, strict=True) if v is not None]
-        return [(h, y) for h, y in found if 0 < y < np.inf]
+    def points(name: str) -> Points:
+        return [(h, v) for h, v in zip(steps, curve[name], strict=True) if v is not None]
 
-    kinked = curve["error"] is None
-    noise = dict(points(curve["rounding"]))
-    change = points(curve["truncation"])
+    def seen(found: Points) -> Points:
+        return [(h, y) for h, y in found if y > 0]
+
+    if curve["error"] is None:
+        parts = points("slopes"), points("forward"), points("backward")
+        both = min(map(len, parts)) > 1
+        return (
+            StepCurve(curve["name"], *parts, [], [], None, claim, curve["step"]) if both else None
+        )
+    noise, change = seen(points("rounding")), seen(points("truncation"))
     # From the first change that is larger than the one before it, they are changes of noise.
     falling = next((k for k in range(1, len(change)) if change[k][1] > change[k - 1][1]), None)
     found = StepCurve(
-        curve["name"],
-        points(curve["slopes"], truth),
-        points(curve["forward"], truth) if kinked else [],
-        points(curve["backward"], truth) if kinked else [],
-        list(noise.items()),
-        [(h, y) for h, y in change[:falling] if y > noise.get(h, 0.0)],
-        curve["error"] or None,
-        None if kinked or curve["analytic"] is None else abs(curve["analytic"] - truth) or None,
-        curve["step"],
+        name=curve["name"],
+        centered=seen([(h, abs(v - truth)) for h, v in points("slopes")]),
+        forward=[],
+        backward=[],
+        rounding=noise,
+        truncation=[(h, y) for h, y in change[:falling] if y > dict(noise).get(h, 0.0)],
+        bar=curve["error"] or None,
+        analytic=None if claim is None else abs(claim - truth) or None,
+        step=curve["step"],
     )
-    drawn = (found.errors, found.rounding, found.forward, found.backward)
-    return found if max(len(points) for points in drawn) > 1 else None
+    return found if len(found.centered) > 1 else None
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:
-    low, high = np.floor(np.log10(min(values))), np.ceil(np.log10(max(values)))
-    return float(low), float(max(high, low + 1))
+    """Whole decades that hold all values, with a little room."""
+    return float(np.floor(np.log10(min(values)) - 0.1)), float(np.ceil(np.log10(max(values)) + 0.1))

@@ -11,13 +11,14 @@ page's style, which knows light from dark.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.pictures import Panel, StepCurve, levels
+from gradcheck.pictures import Panel, Points, StepCurve, levels
 
 __all__ = ["Cells", "HeatMap", "Plot", "Text", "heat_map", "plot"]
 
@@ -185,12 +186,12 @@ class Plot:
         Path of the lines at round numbers.
     texts : list of Text
         Numbers at the axes.
-    dots, forward, backward : list of pairs of float
+    dots, forward, backward : list of pairs
     rounding, truncation : str
         Paths.
-    bar, off : float or None
+    bar, analytic : float or None
         Heights of the two level lines.
-    step : float or None
+    step : float
         Where the chosen step is.
     box : tuple of float
         Left, top, right and bottom of the plot.
@@ -199,14 +200,14 @@ class Plot:
     height: float
     grid: str
     texts: list[Text]
-    dots: list[tuple[float, float]]
-    forward: list[tuple[float, float]]
-    backward: list[tuple[float, float]]
+    dots: Points
+    forward: Points
+    backward: Points
     rounding: str
     truncation: str
     bar: float | None
-    off: float | None
-    step: float | None
+    analytic: float | None
+    step: float
     box: tuple[float, float, float, float]
 
 
@@ -215,49 +216,62 @@ BOX = (46.0, 22.0, 332.0, 212.0)
 
 
 def plot(curve: StepCurve) -> Plot:
-    """Paths of a step curve, on logarithmic axes."""
-    (x_low, x_high), (y_low, y_high) = curve.ranges
+    """Paths of a step curve: errors on a logarithmic axis, the slopes of a kink on a linear one."""
+    (x_low, x_high), (y_low, y_high) = curve.steps, curve.heights
     left, top, right, bottom = BOX
 
     def x(step: float) -> float:
-        return _r(left + (right - left) * (np.log10(step) - x_low) / (x_high - x_low))
+        return _r(left + (right - left) * (math.log10(step) - x_low) / (x_high - x_low))
 
-    def y(error: float) -> float:
-        share = (np.log10(error) - y_low) / (y_high - y_low)
+    def y(value: float) -> float:
+        height = value if curve.kinked else math.log10(value)
+        share = (height - y_low) / (y_high - y_low)
         return _r(bottom - (bottom - top) * min(max(share, 0.0), 1.0))
 
-    def dots(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-        return [(x(h), y(e)) for h, e in points]
+    def dots(points: Points) -> Points:
+        return [(x(h), y(value)) for h, value in points]
 
-    def line(points: list[tuple[float, float]]) -> str:
-        return "".join(
-            f"{'L' if k else 'M'}{_n(a)} {_n(b)}" for k, (a, b) in enumerate(dots(points))
-        )
+    def line(points: Points) -> str:
+        pairs = enumerate(dots(points))
+        return "".join(f"{'L' if k else 'M'}{_n(a)} {_n(b)}" for k, (a, b) in pairs)
 
     grid = []
-    texts = [Text(left - 6, top - 11, "error", "end"), Text(right, bottom + 30, "step", "end")]
+    title = "slope" if curve.kinked else "error"
+    texts = [Text(left - 6, top - 11, title, "end"), Text(right, bottom + 30, "step", "end")]
     for k in range(int(x_low), int(x_high) + 1, _every((x_high - x_low) / 6)):
         at = x(10.0**k)
         grid.append(f"M{_n(at)} {_n(top)}V{_n(bottom)}")
         texts.append(Text(at, bottom + 15, f"1e{k}"))
-    for k in range(int(y_low), int(y_high) + 1, _every((y_high - y_low) / 6)):
-        at = y(10.0**k)
+    for words, value in _marks(y_low, y_high, linear=curve.kinked):
+        at = y(value)
         grid.append(f"M{_n(left)} {_n(at)}H{_n(right)}")
-        texts.append(Text(left - 6, at + 4, f"1e{k}", "end"))
+        texts.append(Text(left - 6, at + 4, words, "end"))
     return Plot(
         height=bottom + 34,
         grid="".join(grid),
         texts=texts,
-        dots=dots(curve.errors),
+        dots=dots(curve.centered),
         forward=dots(curve.forward),
         backward=dots(curve.backward),
         rounding=line(curve.rounding),
         truncation=line(curve.truncation),
         bar=None if curve.bar is None else y(curve.bar),
-        off=None if curve.off is None else y(curve.off),
-        step=None if curve.step is None else x(curve.step),
+        analytic=None if curve.analytic is None else y(curve.analytic),
+        step=x(curve.step),
         box=BOX,
     )
+
+
+def _marks(low: float, high: float, *, linear: bool) -> list[tuple[str, float]]:
+    """Round numbers within an axis, with their words."""
+    if not linear:
+        decades = range(int(low), int(high) + 1, _every((high - low) / 6))
+        return [(f"1e{k}", 10.0**k) for k in decades]
+    least = (high - low) / 5
+    unit = 10.0 ** math.floor(math.log10(least))
+    step = next(n * unit for n in (1, 2, 5, 10) if n * unit >= least)
+    places = range(math.ceil(low / step), math.floor(high / step) + 1)
+    return [(f"{k * step:.6g}", k * step) for k in places]
 
 
 def _r(number: float) -> float:
