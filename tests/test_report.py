@@ -257,6 +257,10 @@ REPORT = [
     "equation",
     "inherited",
     "reproduce",
+    "equations",
+    "terms",
+    "convention",
+    "text",
 ]
 BLOCK = [
     "verdict",
@@ -269,6 +273,10 @@ BLOCK = [
     "kinks",
     "resolution",
     "worst",
+    "errors",
+    "verdicts",
+    "tile",
+    "curve",
 ]
 ENTRY = [
     "name",
@@ -284,7 +292,7 @@ ENTRY = [
     "right",
 ]
 FINDING = ["code", "block", "severity", "message", "note", "help"]
-DIAGNOSIS = ["kind", "block", "explains", "entries", "sure", "evidence", "hint"]
+DIAGNOSIS = ["kind", "block", "explains", "entries", "sure", "evidence", "hint", "sentence"]
 
 
 def plain(report):

@@ -1,0 +1,1 @@
+"""Reports as figures of matplotlib; see `GradientReport.plot`."""
