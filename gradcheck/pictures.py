@@ -24,9 +24,11 @@ __all__ = [
     "FINEST",
     "LIGHT",
     "Panel",
+    "Points",
     "StepCurve",
     "colours",
     "described",
+    "every",
     "levels",
     "panels",
     "step_curve",
@@ -145,6 +147,11 @@ def panels(block: Mapping[str, Any]) -> list[Panel]:
         )
         for k in shown
     ]
+
+
+def every(least: float) -> int:
+    """A round number of cells from one label to the next, at least so many."""
+    return next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**6) if n >= least)
 
 
 def _counts(block: Mapping[str, Any]) -> tuple[int, ...]:
