@@ -207,7 +207,7 @@ def described(block: Mapping[str, Any]) -> str:
         parts.append(f"{_where(wrong, block)} wrong{by}")
     for count, words in ((right, "right"), (int(undecided.sum()), "not decided")):
         if count:
-            share = "all " if count == letters.size > 1 else f"{count} of {letters.size} "
+            share = f"{count} of {letters.size} "
             parts.append(f"{'' if letters.size == 1 else share}{words}")
     return "; ".join(parts)
 

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ from gradcheck.pictures import (
     StepCurve,
     colours,
     described,
+    every,
     levels,
     panels,
     step_curve,
@@ -46,6 +48,9 @@ __all__ = ["ReportFigure", "figure"]
 
 SHOWN = 4
 """Blocks in one figure, unless some are asked for."""
+
+SEPARATE = 1024
+"""Cells up to which they stand apart."""
 
 LEAST = 1e-17
 """Relative error that stands for none at all on a logarithmic axis."""
@@ -105,7 +110,9 @@ def figure(report: GradientReport, block: str | Sequence[str] | None = None) -> 
     scale = ScalarMappable(Normalize(FINEST - 0.5, 0.5), _colour_map())
     bar = made.colorbar(scale, ax=list(rows[:, 0]), location="bottom", shrink=0.7, aspect=30)
     bar.set_ticks([-9, -6, -3, 0], labels=["1e-9", "1e-6", "1e-3", "1"])
-    bar.set_label("relative error", color=SOFT)
+    bar.set_label("relative error", color=SOFT, fontsize=8)
+    bar.ax.tick_params(labelsize=8, colors=SOFT)
+    bar.outline.set_visible(False)
     made.suptitle(_title(report), x=0.01, ha="left", color=INK, fontweight="bold")
     return made
 
@@ -117,7 +124,8 @@ def _title(report: GradientReport) -> str:
 
 def _chosen(report: GradientReport, block: str | Sequence[str] | None) -> list[BlockReport]:
     if block is None:
-        found = [b for b in report.blocks.values() if b.entries and b.verdict != Verdict.PASS]
+        found = [b for b in report.blocks.values() if b.verdict != Verdict.PASS]
+        found = [b for b in found if b.count(Verdict.PASS) < b.entries]
         return sorted(found, key=lambda b: b.verdict != Verdict.FAIL)[:SHOWN]
     names = [block] if isinstance(block, str) else list(block)
     for name in names:
@@ -143,23 +151,35 @@ def _heat_map(axes: Axes, name: str, verdict: str, data: Mapping[str, Any]) -> N
     shown = np.ma.masked_where((level < 0) & ~unknown_wrong, np.where(unknown_wrong, 19, level))
     axes.imshow(shown, cmap=_colour_map(), vmin=-0.5, vmax=19.5, interpolation="nearest")
     axes.set_aspect("equal" if max(level.shape) < 6 * min(level.shape) else "auto")
-    for letter, marker in (("I", "/"), ("K", "/")):
-        i, j = np.nonzero(letters == letter)
-        if i.size:
-            axes.plot(j, i, linestyle="none", marker=f"${marker}$", color=SOFT, markersize=7)
+    i, j = np.nonzero(np.isin(letters, ["I", "K"]))
+    axes.plot(j, i, linestyle="none", marker="$/$", color=SOFT, markersize=7)
     i, j = np.nonzero(unknown_wrong)
     axes.plot(j, i, linestyle="none", marker="x", color="white", markersize=7)
     worst = worst_place(data)
     for part, (row, column) in zip(parts, corners, strict=True):
         at = None if worst is None else part.place(worst)
         if at:
-            axes.plot(column + at[1], row + at[0], "s", mfc="none", mec=INK, mew=1.6, markersize=12)
+            _ring(axes, row + at[0], column + at[1], max(level.shape))
+    if level.size <= SEPARATE:
+        axes.set_xticks(np.arange(level.shape[1] + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(level.shape[0] + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=1)
+        axes.tick_params(which="minor", length=0)
     _ticks(axes, parts)
     axes.set_title(f"{verdict}  {name}", loc="left", fontsize=10, color=INK)
     note = summarised(data)
     text = described(data) + (f"\n{note}" if note else "")
     axes.set_xlabel(text, fontsize=8, color=SOFT, wrap=True)
     axes.spines[:].set_visible(False)
+
+
+def _ring(axes: Axes, row: int, column: int, count: int) -> None:
+    """A frame around one cell, wider where cells are small."""
+    size = max(1.0, count / 15)
+    corner = column - size / 2, row - size / 2
+    for color, width in (("white", 3.5), (INK, 1.6)):
+        frame = Rectangle(corner, size, size, fill=False, edgecolor=color, lw=width, zorder=3)
+        axes.add_patch(frame).set_clip_on(False)
 
 
 def _mosaic(
@@ -188,8 +208,7 @@ def _ticks(axes: Axes, parts: Sequence[Panel]) -> None:
             axis.set_ticks([])
             continue
         count = parts[0].errors.shape[0 if axis is axes.yaxis else 1]
-        every = max(1, -(-count // 10))
-        places = list(range(0, count, every))
+        places = list(range(0, count, every(count / 8)))
         axis.set_ticks(places, labels=[str(index[0] + k * index[1]) for k in places])
     axes.tick_params(labelsize=8, colors=SOFT, length=0)
 
