@@ -101,7 +101,8 @@ def check(page, shown, printed, place):
     if agree(shown, printed):
         return
     # Which lines are left out is for a person to say.
-    assert "WRITE_DOCS" in os.environ and "\n...\n" not in shown, f"{place} prints\n{printed}"
+    write = "WRITE_DOCS" in os.environ and "\n...\n" not in shown
+    assert write, f"{place} prints\n{printed}"
     page.write_text(text_of(page).replace(shown, printed, 1), encoding="utf-8")
 
 

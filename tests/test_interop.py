@@ -168,6 +168,14 @@ def test_an_input_with_the_name_of_a_parameter_is_told_from_it(torch):
     assert set(report.blocks) == {"x", "x (input)"}
 
 
+def test_the_gradient_of_a_single_number_is_shown_as_it_is(torch):
+    x = torch.tensor([0.5, -2.0], requires_grad=True)
+
+    report = check_torch(lambda x: x.square().sum(), x)
+
+    np.testing.assert_array_equal(report.blocks["x"].analytic, [1.0, -4.0])
+
+
 def test_sparse_gradients_are_compared_as_dense_ones(torch):
     embedding = torch.nn.Embedding(4, 2, sparse=True)
 
@@ -287,6 +295,7 @@ def test_a_jax_function_that_takes_one_point_at_a_time_is_checked_all_the_same(j
 
     report = check_jax(function, np.arange(1.0, 81))
 
+    np.testing.assert_array_equal(report.blocks["x"].analytic, 2 * np.arange(1.0, 81))
     assert refused
     assert report.verdict == Verdict.PASS
     assert report.entries == 80
