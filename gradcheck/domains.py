@@ -5,8 +5,9 @@
 >>> arrays["X"].shape, arrays["Y"].shape, arrays.sizes
 ((2, 3), (1, 3), {'n': 2, 'm': 3})
 
-Each entry comes from a byte by a table of numbers, the simplest first (0, 1, -1, 0.5, -0.5, ...),
-so that smaller bytes are simpler arrays: this is how `strategies` lets Hypothesis shrink them.
+Each entry comes from a byte by a table of numbers, the simplest first, so that smaller bytes
+are simpler arrays: this is how `strategies` lets Hypothesis shrink them. Bytes of 0 give round
+numbers in turns (1, -1, 0.5, 2, ...), not zeros, at which most mistakes would be hidden.
 Two more bytes head those of an array. The first, if it is not 0, adds digits of their own to
 all entries, lest they meet at kinks and ties; the second may make the array peculiar: a column
 of zeros, one that is there twice, all entries tiny or large, columns of mixed scales.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
@@ -41,8 +43,11 @@ TINY, LARGE = 1e-6, 8.0
 """Factors of peculiar arrays: tiny against rounding in the sum with others of size 1, and large
 enough to saturate a sigmoid or tanh in part, but not in all entries."""
 
-ROUND = (0, 1, -1, 0.5, -0.5, 2, -2, 0.25, -0.25, 1.5, -1.5, 0.75, -0.75)
+ROUND = (1, -1, 0.5, 2, -0.5, -2, 0.25, 0, -0.25, 1.5, -1.5, 0.75, -0.75)
 """What entries shrink to, the simplest first."""
+
+TURNS = 7
+"""How many of them bytes of 0 give in turns: prime, so that matrices are not symmetric."""
 
 
 class Source(Protocol):
@@ -178,12 +183,12 @@ def assemble(spec: Spec, sizes: Sizes, source: Source, scale: float = 1.0) -> Ar
     chosen = sizes.choose(source.choose)
     peculiar = source.choose(PECULIAR)
     arrays = {}
-    for array in spec.arrays:
+    for k, array in enumerate(spec.arrays):
         # A single number is the one of an array of length 1.
         shape = tuple(size.value(chosen) for size in array.shape) or (1,)
         window = _window(tuple(sizes.most(size) for size in array.shape) or (1,))
         data = source.bytes(2 + math.prod(window))
-        codes = Codes(data, window, shape, peculiar)
+        codes = Codes(data, window, shape, peculiar, k)
         arrays[array.name] = _array(array, codes, chosen, scale)
     return Arrays(arrays, chosen)
 
@@ -205,30 +210,48 @@ class Codes:
 
     Attributes
     ----------
-    of : ndarray of int, shape that of the array
-        Codes from 0 to 255.
+    shape : tuple of int
+        That of the array.
+    raw : ndarray of int, shape `shape`
+        Bytes from 0 to 255.
+    turn : ndarray of int, likewise
+        Which of some simple numbers a byte of 0 stands for.
     digits : ndarray of float in (-1, 1), likewise
         Further digits of each entry.
     kind, where : int
-        What is peculiar, 0 for nothing, and at which column.
+        What is peculiar, and at which column.
     """
 
     def __init__(
-        self, data: bytes, window: tuple[int, ...], shape: tuple[int, ...], peculiar: bool
+        self,
+        data: bytes,
+        window: tuple[int, ...],
+        shape: tuple[int, ...],
+        peculiar: bool,
+        start: int,
     ) -> None:
         seed, oddity = data[0], data[1]
-        codes = np.frombuffer(data, np.uint8, offset=2).reshape(window).astype(np.intp)
         noise = _hashed(seed, shape)
+        self.shape = shape
         self.digits = (noise % 199 - 99.0) / 100 if seed else np.zeros(shape)
         self.kind, self.where = (oddity % 16, oddity // 16) if peculiar else (0, 0)
-        drawn = tuple(slice(-min(n, w), None) for n, w in zip(shape, window, strict=True))
-        kept = codes[drawn]
-        if kept.shape != shape:
-            # Far from the window, numbers that follow from the seed; round ones if it is 0.
-            rest = (noise // 199) % (256 if seed else 5)
-            rest[drawn] = kept
-            kept = rest
-        self.of: NDArray[np.intp] = kept
+        self.turn = np.full(shape, start)
+        for axis, n in enumerate(reversed(shape)):
+            self.turn += 3**axis * _from_end(n, axis)
+        # Beyond the window, what follows from the seed.
+        self.raw = (noise // 199) % 256 if seed else np.zeros(shape, dtype=np.intp)
+        drawn = np.frombuffer(data, np.uint8, offset=2).reshape(window)
+        last = tuple(slice(-min(n, w), None) for n, w in zip(shape, window, strict=True))
+        self.raw[last] = drawn[last]
+
+    def among(self, count: int, turns: int) -> NDArray[np.intp]:
+        """One of `count` things for each entry; bytes of 0 take turns among the first `turns`."""
+        return np.where(self.raw == 0, self.turn % turns, (self.raw - 1) % count)
+
+
+def _from_end(n: int, axis: int) -> NDArray[np.intp]:
+    """Places along the axis that is the `axis`-th from the last, counted from their end."""
+    return np.arange(n)[::-1].reshape((n, *(1 for _ in range(axis))))
 
 
 def _hashed(seed: int, shape: tuple[int, ...]) -> NDArray[np.intp]:
@@ -238,10 +261,8 @@ def _hashed(seed: int, shape: tuple[int, ...]) -> NDArray[np.intp]:
     number generators, OOPSLA 2014, figure 17.
     """
     place = np.full(shape, 1 + seed, dtype=np.uint64)
-    for axis, n in enumerate(shape):
-        # Counted from the end.
-        along = np.arange(n, 0, -1, dtype=np.uint64).reshape((-1,) + (1,) * (len(shape) - axis - 1))
-        place = place * np.uint64(1_000_003) + along
+    for axis, n in enumerate(reversed(shape)):
+        place = place * np.uint64(1_000_003) + _from_end(n, axis).astype(np.uint64)
     z = place * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -268,10 +289,11 @@ def _interval(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
 
 def _numbers(interval: Interval, codes: Codes) -> Values:
     """A number of the interval for each code."""
-    table, gap, decimals = _table(interval)
-    numbers = table[codes.of]
+    table = _table(interval)
+    chosen = codes.among(table.numbers.size, table.turns)
+    numbers = table.numbers[chosen]
     if codes.digits.any():
-        finer = np.round(numbers + codes.digits * gap[codes.of], decimals)
+        finer = np.round(numbers + codes.digits * table.gaps[chosen], table.decimals)
         numbers = np.where(_inside(finer, interval), finer, numbers)
     return numbers
 
@@ -280,7 +302,7 @@ def _peculiar(numbers: Values, codes: Codes, domain: Domain) -> Values:
     """The array with what is peculiar about it; columns are places along its last axis."""
     kind, columns = codes.kind, numbers.shape[-1]
     column = codes.where % columns
-    if kind == ZEROS and 0.0 in domain.interval:
+    if kind == ZEROS and columns > 1 and 0.0 in domain.interval:
         numbers[..., column] = 0.0
     elif kind == TWICE and columns > 1:
         numbers[..., column] = numbers[..., column - 1]
@@ -317,40 +339,68 @@ def _inside(numbers: Values, interval: Interval) -> NDArray[np.bool_]:
     return above & below
 
 
+@dataclass(frozen=True)
+class Table:
+    """The numbers of an interval that bytes stand for.
+
+    Attributes
+    ----------
+    numbers : ndarray, shape (255,)
+        The simplest first.
+    turns : int
+        How many of them bytes of 0 give in turns.
+    gaps : ndarray, shape (255,)
+        How far further digits may carry each of them.
+    decimals : int
+        To which those are rounded.
+    """
+
+    numbers: Values
+    turns: int
+    gaps: Values
+    decimals: int
+
+
 @lru_cache(maxsize=256)
-def _table(interval: Interval) -> tuple[Values, Values, int]:
-    """The number of each byte, how far further digits may carry it, and their decimals."""
+def _table(interval: Interval) -> Table:
     low, high = interval.low, interval.high
     if math.isinf(low) and math.isinf(high):
         filling = np.linspace(-2.5, 2.5, 251)
     elif math.isinf(high):
-        filling = low + np.geomspace(0.05, 5.0, 251)
+        filling = low + max(1.0, abs(low)) * np.geomspace(0.05, 5.0, 251)
     elif math.isinf(low):
-        filling = high - np.geomspace(0.05, 5.0, 251)
+        filling = high - max(1.0, abs(high)) * np.geomspace(5.0, 0.05, 251)
     else:
         filling = np.linspace(low, high, 253)[1:-1]
     least, most = float(filling[0]), float(filling[-1])
-    decimals = 2 - math.floor(math.log10(abs(most - least)))
+    decimals = 2 - math.floor(math.log10(most - least))
     near = [end + step for end in (low, high) for step in (1, -1, 2, -2, 0.5, -0.5)]
+    parts = [round(least + part * (most - least), decimals + 1) for part in (0.75, 0.25, 0.5)]
     simple = [x for x in (*ROUND, *near) if x in interval and abs(x) <= 3 * max(-least, most)]
-    simple = list(dict.fromkeys(simple)) or [(least + most) / 2]
+    simple += [x for x in parts if x in interval and len(simple) < TURNS]
+    # A 0 among them comes after those that bytes of 0 give.
+    nonzero = list(dict.fromkeys(x for x in simple if x)) or [(least + most) / 2]
+    turns = min(TURNS, len(nonzero))
+    simple = [*nonzero[:turns], *([0.0] if 0.0 in interval else []), *nonzero[turns:]]
     rounded = np.round(filling, decimals)
     rest = np.unique(np.where(_inside(rounded, interval), rounded, filling))
     rest = rest[~np.isin(rest, simple)]
     rest = rest[np.argsort(np.abs(rest - simple[0]), kind="stable")]
-    numbers = np.resize(np.concatenate([simple, rest]), 256)
+    numbers = np.resize(np.concatenate([simple, rest]), 255)
     ordered = np.unique(numbers)
     gaps = np.gradient(ordered) if ordered.size > 1 else np.zeros(1)
-    return numbers, gaps[np.searchsorted(ordered, numbers)] / 2, decimals + 3
+    return Table(numbers, turns, gaps[np.searchsorted(ordered, numbers)] / 2, decimals + 3)
 
 
 def _set(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    return _repeated(np.array(domain.numbers, dtype=float)[codes.of % len(domain.numbers)], codes)
+    count = len(domain.numbers)
+    return _repeated(np.array(domain.numbers, dtype=float)[codes.among(count, count)], codes)
 
 
 def _labels(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
     assert domain.size is not None
-    return _repeated(codes.of % domain.size.value(sizes), codes)
+    count = domain.size.value(sizes)
+    return _repeated(codes.among(count, count), codes)
 
 
 def _repeated(chosen: Values, codes: Codes) -> Values:
@@ -364,11 +414,11 @@ def _repeated(chosen: Values, codes: Codes) -> Values:
 
 
 def _one_hot(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    classes = codes.of.shape[domain.axis]
+    classes = codes.shape[domain.axis]
     # Of each column its last code, which is drawn for arrays of any size.
-    chosen = _repeated(np.take(codes.of, -1, axis=domain.axis) % classes, codes)
-    among = np.moveaxis(np.zeros(codes.of.shape), domain.axis, -1)
-    np.put_along_axis(among, chosen[..., None], 1.0, axis=-1)
+    last = np.take(codes.among(classes, classes), -1, axis=domain.axis)
+    among = np.moveaxis(np.zeros(codes.shape), domain.axis, -1)
+    np.put_along_axis(among, np.asarray(_repeated(last, codes))[..., None], 1.0, axis=-1)
     return np.ascontiguousarray(np.moveaxis(among, -1, domain.axis))
 
 
@@ -383,10 +433,10 @@ def _mirrored(numbers: Values) -> Values:
 
 
 def _positive_definite(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    """``L L^T``, with `L` lower triangular: the identity for codes of 0."""
+    """``L L^T``, with `L` lower triangular."""
     L = np.tril(_numbers(Interval(), codes), -1) / 2
     diagonal = np.einsum("...ii->...i", L)
-    diagonal += _table(Interval(0.0))[0][np.einsum("...ii->...i", codes.of)].clip(0.5, 2.0)
+    diagonal += np.einsum("...ii->...i", _numbers(Interval(0.0), codes)).clip(0.5, 2.0)
     if codes.kind == MIXED:
         L *= 10.0 ** -(np.arange(L.shape[-1]) % 3)[:, None]
     A = _mirrored(_neat(L @ np.swapaxes(L, -1, -2)))
@@ -396,14 +446,14 @@ def _positive_definite(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -
 def _orthogonal(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
     """Cayley's ``(I - S)(I + S)^-1`` of a skew `S`, with some columns negated.
 
-    The identity for codes of 0. A. Cayley, Sur quelques proprietes des determinants gauches,
-    J. reine angew. Math. 32 (1846) 119-123; the signs reach what it leaves out.
+    A. Cayley, Sur quelques proprietes des determinants gauches, J. reine angew. Math. 32 (1846)
+    119-123; the signs reach what it leaves out.
     """
     lower = np.tril(_numbers(Interval(), codes), -1)
     S = lower - np.swapaxes(lower, -1, -2)
     eye = np.eye(S.shape[-1])
     Q = np.swapaxes(np.linalg.solve(eye - S, eye + S), -1, -2)
-    signs = 1.0 - 2.0 * (np.einsum("...ii->...i", codes.of) % 2)
+    signs = 1.0 - 2.0 * (np.einsum("...ii->...i", codes.raw) % 2)
     return Q * signs[..., None, :] + 0.0
 
 

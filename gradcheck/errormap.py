@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gradcheck.verdict import OF_BLOCK, Verdict
 
-__all__ = ["CELLS", "ErrorMap", "error_map"]
+__all__ = ["CELLS", "ErrorMap", "error_map", "relative_errors"]
 
 CELLS = 4096
 """Numbers in a map at most: 64 by 64 is what a picture of a few centimetres can show."""
@@ -82,18 +82,24 @@ def error_map(
     severity = np.array([order.index(v) for v in known], dtype=int)
     if skipped is not None:
         severity[skipped] = LETTERS.index("S")
-    off = np.abs(analytic - numerical)
-    size = np.fmax(np.abs(analytic), np.abs(numerical))
     if analytic.size == 2 * int(np.prod(shape)):
-        off, size = (np.hypot(part[0::2], part[1::2]) for part in (off, size))
+        analytic, numerical = (part[0::2] + 1j * part[1::2] for part in (analytic, numerical))
         severity = np.maximum(severity[0::2], severity[1::2])
-    largest = size[np.isfinite(size)].max(initial=0.0)
-    relative = np.where(off == 0, 0.0, off / np.fmax(size, OF_BLOCK * largest))
-    relative[~np.isfinite(off)] = np.nan
+    relative = relative_errors(analytic, numerical)
     tile = _tile(shape)
     values = _largest(np.fmax, relative.reshape(shape), tile)
     worst = _largest(np.maximum, severity.reshape(shape), tile)
     return ErrorMap(values.ravel(), "".join(LETTERS[k] for k in worst.ravel()), tile)
+
+
+@np.errstate(all="ignore")
+def relative_errors(analytic: NDArray[Any], numerical: NDArray[Any]) -> NDArray[Any]:
+    """Differences relative to the scale of each entry; NaN where one value is unknown."""
+    off = np.abs(analytic - numerical)
+    size = np.fmax(np.abs(analytic), np.abs(numerical))
+    largest = size[np.isfinite(size)].max(initial=0.0)
+    relative = np.where(off == 0, 0.0, off / np.fmax(size, OF_BLOCK * largest))
+    return np.where(np.isfinite(off), relative, np.nan)
 
 
 def _tile(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -24,9 +24,11 @@ __all__ = [
     "FINEST",
     "LIGHT",
     "Panel",
+    "Points",
     "StepCurve",
     "colours",
     "described",
+    "every",
     "levels",
     "panels",
     "step_curve",
@@ -147,6 +149,11 @@ def panels(block: Mapping[str, Any]) -> list[Panel]:
     ]
 
 
+def every(least: float) -> int:
+    """A round number of cells from one label to the next, at least so many."""
+    return next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**6) if n >= least)
+
+
 def _counts(block: Mapping[str, Any]) -> tuple[int, ...]:
     """Shape of the errors."""
     return tuple(-(-n // t) for n, t in zip(block["shape"], block["tile"], strict=True))
@@ -200,7 +207,7 @@ def described(block: Mapping[str, Any]) -> str:
         parts.append(f"{_where(wrong, block)} wrong{by}")
     for count, words in ((right, "right"), (int(undecided.sum()), "not decided")):
         if count:
-            share = "all " if count == letters.size > 1 else f"{count} of {letters.size} "
+            share = f"{count} of {letters.size} "
             parts.append(f"{'' if letters.size == 1 else share}{words}")
     return "; ".join(parts)
 

@@ -14,7 +14,8 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from gradcheck.ladder import Curve
 from gradcheck.parameters import Block
 from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict, worst_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = [
     "BlockReport",
@@ -278,15 +282,12 @@ class BlockReport:
         return [self.entry(int(i)) for i in order[:count]]
 
     @property
-    def error_map(self) -> ErrorMap | None:
-        """Relative error by place; None if no entry could be compared."""
-        if not self.entries:
-            return None
+    def error_map(self) -> ErrorMap:
+        """Relative error by place."""
         known = np.where(np.isfinite(self.error), self.numerical, np.nan)
         off = np.abs(self.analytic - self.numerical) > self.error
-        return error_map(
-            self.shape, self.analytic, known, self.verdicts, off & (self.reasons == "skipped")
-        )
+        skipped = off & (self.reasons == "skipped")
+        return error_map(self.shape, self.analytic, known, self.verdicts, skipped)
 
     @property
     def curve(self) -> tuple[Entry, Curve] | None:
@@ -351,21 +352,24 @@ class BlockReport:
             "kinks": self.count(Verdict.KINK),
             "resolution": _plain(self.resolution),
             "worst": worst[0].to_dict() if worst else None,
-            **self._pictured(),
+            **(self.picture() if self.verdict != Verdict.PASS else dict.fromkeys(PICTURE)),
         }
 
-    def _pictured(self) -> dict[str, Any]:
-        """What only pictures need, and only of a block that does not pass."""
-        nothing = {"errors": None, "verdicts": None, "tile": None, "curve": None}
-        if self.verdict == Verdict.PASS or self.error_map is None:
-            return nothing
-        data = {**nothing, **self.error_map.to_dict()}
+    def picture(self) -> dict[str, Any]:
+        """What pictures need: errors by place, and the step curve of the worst entry."""
+        data: dict[str, Any] = dict.fromkeys(PICTURE)
+        if self.entries:
+            data |= self.error_map.to_dict()
         if self.curve:
             entry, curve = self.curve
             parts = ("name", "analytic", "numerical", "error")
             data["curve"] = {name: _plain(getattr(entry, name)) for name in parts}
             data["curve"] |= {name: _plain(value) for name, value in vars(curve).items()}
         return data
+
+
+PICTURE = ("errors", "verdicts", "tile", "curve")
+"""Fields of `BlockReport.picture`."""
 
 
 def _times(ratio: float) -> str:
@@ -596,6 +600,45 @@ class GradientReport:
             "convention": self.convention,
             "text": str(self),
         }
+
+    def plot(self, block: str | Sequence[str] | None = None) -> Figure:
+        """Heat maps of the errors and step curves of the worst entries, as a figure.
+
+        Of a report that passes, the errors of all entries beside the resolution. Needs
+        matplotlib: ``pip install 'gradcheck[plots]'``.
+
+        Parameters
+        ----------
+        block : str or sequence of str, optional
+            Names of the blocks to draw; default those that do not pass.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such block, or nothing of it was compared.
+        ImportError
+            If matplotlib is missing.
+        """
+        try:
+            figure = import_module("gradcheck.plots").figure
+        except ImportError as error:
+            raise ImportError(
+                f"a plot needs matplotlib ({error}): pip install 'gradcheck[plots]'"
+            ) from error
+        made: Figure = figure(self, block)
+        return made
+
+    def _repr_html_(self) -> str | None:
+        """The report for notebooks; None, and so the short text, without Jinja2."""
+        try:
+            fragment = import_module("gradcheck.html").fragment
+        except ImportError:
+            return None
+        return str(fragment(self))
 
     def to_json(self, indent: int | None = 2) -> str:
         """`to_dict` as JSON text."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.pictures import Panel, Points, StepCurve, levels
+from gradcheck.pictures import Panel, Points, StepCurve, every, levels
 
 __all__ = ["Cells", "HeatMap", "Plot", "Text", "heat_map", "plot"]
 
@@ -158,9 +158,9 @@ def _indices(panel: Panel, x0: float, y0: float, wide: float, high: float) -> li
     """Numbers of rows and columns, as many as there is room for."""
     rows, columns = panel.errors.shape
     texts = []
-    for j in range(0, columns if panel.columns else 0, _every(24 / wide)):
+    for j in range(0, columns if panel.columns else 0, every(24 / wide)):
         texts.append(Text(x0 + (j + 0.5) * wide, y0 - 6, _index(panel.columns, j)))
-    for i in range(0, rows if panel.rows else 0, _every(16 / high)):
+    for i in range(0, rows if panel.rows else 0, every(16 / high)):
         texts.append(Text(x0 - 5, y0 + (i + 0.5) * high + 4, _index(panel.rows, i), "end"))
     return texts
 
@@ -168,11 +168,6 @@ def _indices(panel: Panel, x0: float, y0: float, wide: float, high: float) -> li
 def _index(axis: tuple[int, int] | None, k: int) -> str:
     first, step = axis or (0, 1)
     return str(first + k * step)
-
-
-def _every(least: float) -> int:
-    """A round number of cells from one label to the next, at least so many."""
-    return next(n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**6) if n >= least)
 
 
 @dataclass(frozen=True)
@@ -238,7 +233,7 @@ def plot(curve: StepCurve) -> Plot:
     grid = []
     title = "slope" if curve.kinked else "error"
     texts = [Text(left - 6, top - 11, title, "end"), Text(right, bottom + 30, "step", "end")]
-    for k in range(int(x_low), int(x_high) + 1, _every((x_high - x_low) / 6)):
+    for k in range(int(x_low), int(x_high) + 1, every((x_high - x_low) / 6)):
         at = x(10.0**k)
         grid.append(f"M{_n(at)} {_n(top)}V{_n(bottom)}")
         texts.append(Text(at, bottom + 15, f"1e{k}"))
@@ -265,7 +260,7 @@ def plot(curve: StepCurve) -> Plot:
 def _marks(low: float, high: float, *, linear: bool) -> list[tuple[str, float]]:
     """Round numbers within an axis, with their words."""
     if not linear:
-        decades = range(int(low), int(high) + 1, _every((high - low) / 6))
+        decades = range(int(low), int(high) + 1, every((high - low) / 6))
         return [(f"1e{k}", 10.0**k) for k in decades]
     least = (high - low) / 5
     unit = 10.0 ** math.floor(math.log10(least))
