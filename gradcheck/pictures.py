@@ -229,7 +229,7 @@ def _where(wrong: NDArray[np.bool_], block: Mapping[str, Any]) -> str:
     for axis, name in ((0, "row"), (1, "column")):
         lines = np.flatnonzero(grid.any(axis=1 - axis))
         inside = len(lines) * counts[1 - axis]
-        text = f"{name}{'s' if len(lines) > 1 else ''} {_spans(lines, tile[axis])}"
+        text = f"{name}{'s' if len(lines) * tile[axis] > 1 else ''} {_spans(lines, tile[axis])}"
         text += "" if inside == total else f", in {total} of {inside} {noun},"
         shares.append((total / inside if 2 * len(lines) <= counts[axis] else 0.0, text))
     share, text = max(shares, key=lambda pair: pair[0])

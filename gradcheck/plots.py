@@ -150,16 +150,21 @@ def _heat_map(axes: Axes, name: str, verdict: str, data: Mapping[str, Any]) -> N
     unknown_wrong = (level < 0) & np.isin(letters, ["F", "S"])
     shown = np.ma.masked_where((level < 0) & ~unknown_wrong, np.where(unknown_wrong, 19, level))
     axes.imshow(shown, cmap=_colour_map(), vmin=-0.5, vmax=19.5, interpolation="nearest")
-    axes.set_aspect("equal" if max(level.shape) < 6 * min(level.shape) else "auto")
+    # The map has the shape of the block, but is never a mere line.
+    rows, columns = level.shape
+    tile = data["tile"][-2:] if len(data["tile"]) > 1 else [1, 1]
+    shape = np.clip(rows * tile[0] / (columns * tile[1]), 1 / 6, 6)
+    axes.set_aspect(float(shape) * columns / rows)
+    size = min(7.0, 150 / max(level.shape))
     i, j = np.nonzero(np.isin(letters, ["I", "K"]))
-    axes.plot(j, i, linestyle="none", marker="$/$", color=SOFT, markersize=7)
+    axes.plot(j, i, linestyle="none", marker="$/$", color=SOFT, markersize=size)
     i, j = np.nonzero(unknown_wrong)
-    axes.plot(j, i, linestyle="none", marker="x", color="white", markersize=7)
+    axes.plot(j, i, linestyle="none", marker="x", color="white", markersize=size)
     worst = worst_place(data)
     for part, (row, column) in zip(parts, corners, strict=True):
         at = None if worst is None else part.place(worst)
         if at:
-            _ring(axes, row + at[0], column + at[1], max(level.shape))
+            _ring(axes, row + at[0], column + at[1], level.shape)
     if level.size <= SEPARATE:
         axes.set_xticks(np.arange(level.shape[1] + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(level.shape[0] + 1) - 0.5, minor=True)
@@ -173,12 +178,12 @@ def _heat_map(axes: Axes, name: str, verdict: str, data: Mapping[str, Any]) -> N
     axes.spines[:].set_visible(False)
 
 
-def _ring(axes: Axes, row: int, column: int, count: int) -> None:
+def _ring(axes: Axes, row: int, column: int, shape: tuple[int, ...]) -> None:
     """A frame around one cell, wider where cells are small."""
-    size = max(1.0, count / 15)
-    corner = column - size / 2, row - size / 2
+    high, wide = (max(1.0, count / 15) for count in shape)
+    corner = column - wide / 2, row - high / 2
     for color, width in (("white", 3.5), (INK, 1.6)):
-        frame = Rectangle(corner, size, size, fill=False, edgecolor=color, lw=width, zorder=3)
+        frame = Rectangle(corner, wide, high, fill=False, edgecolor=color, lw=width, zorder=3)
         axes.add_patch(frame).set_clip_on(False)
 
 
@@ -208,7 +213,7 @@ def _ticks(axes: Axes, parts: Sequence[Panel]) -> None:
             axis.set_ticks([])
             continue
         count = parts[0].errors.shape[0 if axis is axes.yaxis else 1]
-        places = list(range(0, count, every(count / 8)))
+        places = list(range(0, count, every(count / 6)))
         axis.set_ticks(places, labels=[str(index[0] + k * index[1]) for k in places])
     axes.tick_params(labelsize=8, colors=SOFT, length=0)
 

@@ -160,7 +160,7 @@ def _indices(panel: Panel, x0: float, y0: float, wide: float, high: float) -> li
     texts = []
     for j in range(0, columns if panel.columns else 0, every(24 / wide)):
         texts.append(Text(x0 + (j + 0.5) * wide, y0 - 6, _index(panel.columns, j)))
-    for i in range(0, rows if panel.rows else 0, every(16 / high)):
+    for i in range(0, rows if panel.rows else 0, every(13 / high)):
         texts.append(Text(x0 - 5, y0 + (i + 0.5) * high + 4, _index(panel.rows, i), "end"))
     return texts
 

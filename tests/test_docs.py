@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
-from pages import INERT, PAGES, ROOT, agree, anchors, blocks, commands, links
+from markdown_pages import INERT, PAGES, ROOT, agree, anchors, blocks, commands, links
 from step_size import curve
 
 import backprop
