@@ -7,10 +7,12 @@ it found.
 import numpy as np
 import pytest
 from families import FAMILIES, corruptions
+from hypothesis import settings
 
 from gradcheck import Verdict, check_gradient
 
-DRAWS = 4
+DRAWS = max(1, settings.default.max_examples // 50)
+"""Of each family; in step with the examples of the profile that was chosen."""
 
 UNDECIDABLE = {"fixed_point_solver", "fixed_count_solver", "conjugate_gradient_solver"}
 """The cost as computed has another derivative than the cost that is meant; see docs/verdicts.md."""
