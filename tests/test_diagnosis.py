@@ -374,6 +374,7 @@ def test_diagnosis_is_plain_data_and_a_sentence():
         "sure": "certain",
         "evidence": "is 7 times too large; 7 = columns of X",
         "hint": "divide by the number of examples",
+        "sentence": diagnosis.sentence,
     }
     assert str(diagnosis) == "`gradient of V` is 7 times too large; 7 = columns of X"
     assert diagnosis.meaning == KINDS["sum-for-mean"].meaning
