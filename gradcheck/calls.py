@@ -18,7 +18,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import combinations
 from typing import Any, NoReturn
 
@@ -87,6 +87,8 @@ class Taking:
         Makes the value of `whole` from arrays by name; default a dict.
     left : tuple of str
         The arrays that are left, for `whole` or a ``**`` argument.
+    sequence : tuple of str
+        `named` and `whole` in the order of the signature.
     """
 
     called: str
@@ -96,6 +98,7 @@ class Taking:
     whole: str = ""
     structure: Function | None = None
     left: tuple[str, ...] = ()
+    sequence: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -105,6 +108,7 @@ class Taking:
         names: Sequence[str],
         structure: Function | None = None,
         inside: tuple[str, ...] = (),
+        like: Taking | None = None,
     ) -> Taking:
         """Read the signature of a callable.
 
@@ -118,6 +122,8 @@ class Taking:
             Makes the first argument,
         inside : tuple of str
             from these arrays.
+        like : Taking, optional
+            What a callable that takes anything, ``*args``, takes too.
 
         Raises
         ------
@@ -133,6 +139,10 @@ class Taking:
                 f"`{called}` does not tell the names of its arguments; wrap it in a function "
                 f"such as def {called}({', '.join(names)})"
             ) from None
+        kinds = {a.kind for a in arguments}
+        anything = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+        if like and inspect.Parameter.VAR_POSITIONAL in kinds <= anything:
+            return replace(like, called=called, function=function, positional=like.sequence)
         named = tuple(a.name for a in arguments if a.name in names and _takes_one(a))
         left = tuple(name for name in names if name not in named)
         unknown = [a for a in arguments if a.name not in names and _takes_one(a) and _required(a)]
@@ -143,7 +153,6 @@ class Taking:
             _check_whole(called, whole, left, names)
         if unknown:
             _refuse(called, unknown, names, whole)
-        kinds = {a.kind for a in arguments}
         positional = [a.name for a in arguments if a.kind == a.POSITIONAL_ONLY]
         if not whole and inspect.Parameter.VAR_KEYWORD not in kinds:
             if kinds == {inspect.Parameter.VAR_POSITIONAL}:
@@ -154,9 +163,10 @@ class Taking:
                 f"`{called}` takes none of the arrays {_some(names)}; name its arguments like "
                 "them, or let its first take them all as a mapping"
             )
-        taken = (*named, whole)
+        taken = (*named, whole) if whole else named
         ordered = tuple(name for name in positional if name in taken)
-        return cls(called, function, named, ordered, whole, structure, left)
+        sequence = tuple(a.name for a in arguments if a.name in taken) or taken
+        return cls(called, function, named, ordered, whole, structure, left, sequence)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -374,7 +384,7 @@ def plan(
         )
     inside = _fields(params, names) if params else ()
     by_cost = Taking.of("cost", cost, names, params, inside)
-    by_grad = None if jac else Taking.of("grad", grad, names, params, inside)
+    by_grad = None if jac else Taking.of("grad", grad, names, params, inside, by_cost)
     chosen = _selected(wrt, by_cost)
     if inside:
         return Plan(by_cost, by_grad, chosen or inside, inside)

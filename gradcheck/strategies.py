@@ -409,7 +409,7 @@ class _Tally:
         ]
         if self.simplest is not None:
             lines += ["the smallest of them:", assigned(self.simplest)]
-        lines += [str(self.report)] if self.report else []
+        lines += [str(self.report)] if self.report is not None else []
         raise GradientUnchecked("\n".join(lines), self.report)
 
 
