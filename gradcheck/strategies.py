@@ -324,7 +324,7 @@ class _Checker:
             tally.larger = self._at_larger(arrays, report)
         where, said = tally.larger
         if said != _headline(report):
-            hypothesis.note(f"with {where}: {said}")
+            hypothesis.note(f"at other sizes, {where}: {said}")
 
     def _at_larger(self, arrays: Arrays, report: GradientReport) -> tuple[str, str]:
         """Sizes and headline of a point whose sizes differ, or of the first draw that failed."""

@@ -5,7 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.domains import LARGE, Arrays, assemble, code_of, distinct, sample
+from gradcheck.domains import (
+    BIG,
+    KINDS,
+    LARGE,
+    MIXED,
+    SMALL,
+    TWICE,
+    ZEROS,
+    Arrays,
+    assemble,
+    code_of,
+    distinct,
+    sample,
+)
 from gradcheck.shapespec import parse
 from gradcheck.sizes import Sizes
 
@@ -102,24 +115,24 @@ def test_large_arrays_are_the_last_part_of_larger_ones():
 
 
 def peculiar(kind, spec="X: 3 4", where=2):
-    return made(spec, Bytes(bytes([0, kind + 16 * where, *range(20, 100)]), peculiar=True))["X"]
+    return made(spec, Bytes(bytes([0, kind + KINDS * where, *range(20, 100)]), peculiar=True))["X"]
 
 
 def test_peculiar_arrays_have_zero_and_equal_columns_tiny_and_large_and_mixed_entries():
     plain = peculiar(0)
 
-    np.testing.assert_array_equal(peculiar(8), plain * [1, 1, 0, 1])
-    np.testing.assert_array_equal(peculiar(9), plain[:, [0, 1, 1, 3]])
-    np.testing.assert_allclose(peculiar(10), plain * 1e-6)
-    np.testing.assert_allclose(peculiar(11), plain * LARGE)
-    np.testing.assert_allclose(peculiar(12), plain * [1e-2, 1e-3, 1, 1e-1])
+    np.testing.assert_array_equal(peculiar(ZEROS), plain * [1, 1, 0, 1])
+    np.testing.assert_array_equal(peculiar(TWICE), plain[:, [0, 1, 1, 3]])
+    np.testing.assert_allclose(peculiar(SMALL), plain * 1e-6)
+    np.testing.assert_allclose(peculiar(BIG), plain * LARGE)
+    np.testing.assert_allclose(peculiar(MIXED), plain * [1e-2, 1e-3, 1, 1e-1])
 
 
 def test_peculiar_arrays_of_a_bounded_domain_come_close_to_its_ends():
-    assert peculiar(10, "X: 4 in unit")[2] == 1e-6
-    assert peculiar(10, "X: 4 in unit", where=3)[3] == 1 - 1e-6
-    assert peculiar(11, "X: 4 in [-3, 5]")[2] == -3.0
-    assert len(set(peculiar(10, "X: 9 in labels(5)"))) == 1
+    assert peculiar(SMALL, "X: 4 in unit")[2] == 1e-6
+    assert peculiar(SMALL, "X: 4 in unit", where=3)[3] == 1 - 1e-6
+    assert peculiar(BIG, "X: 4 in [-3, 5]")[2] == -3.0
+    assert len(set(peculiar(SMALL, "X: 9 in labels(5)"))) == 1
 
 
 def test_most_draws_are_generic():

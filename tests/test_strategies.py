@@ -238,7 +238,7 @@ def test_what_a_larger_point_says_is_noted():
 
     error = caught(quiet(given(spec, cost=cost, grad=bad)(nothing)))
 
-    assert "with k=3, n=4, m=5: FAIL: `db` is 5 times too large; 5 = m" in notes(error)
+    assert "at other sizes, k=3, n=4, m=5: FAIL: `db` is 5 times too large; 5 = m" in notes(error)
 
 
 def test_drawn_arguments_stand_beside_others():
