@@ -387,11 +387,11 @@ def plan(
     by_grad = None if jac else Taking.of("grad", grad, names, params, inside, by_cost)
     chosen = _selected(wrt, by_cost)
     if inside:
-        return Plan(by_cost, by_grad, chosen or inside, inside)
+        return Plan(by_cost, by_grad, _of_floats(chosen or inside, arrays), inside)
     gradient = _result(by_grad or by_cost, arrays, jac)
     if chosen and (_items(gradient) is not None or _count(gradient) == len(chosen)):
-        return Plan(by_cost, by_grad, chosen, chosen)
-    order = _differentiated(gradient, by_cost, arrays, data)
+        return Plan(by_cost, by_grad, _of_floats(chosen, arrays), chosen)
+    order = _of_floats(_differentiated(gradient, by_cost, arrays, data), arrays)
     lost = [name for name in chosen if name not in order]
     if lost:
         raise InvalidInput(
@@ -399,6 +399,17 @@ def plan(
             "return a mapping such as {'dW1': ..., 'db1': ...}"
         )
     return Plan(by_cost, by_grad, chosen or order, order)
+
+
+def _of_floats(names: tuple[str, ...], arrays: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names, if none is that of an array of whole numbers."""
+    whole = [name for name in names if not _is_float(arrays[name])]
+    if whole:
+        raise InvalidInput(
+            f"{_some(whole)}: whole numbers have no small steps to differentiate by; make them "
+            "floats, draw them from another domain, or leave them out with wrt="
+        )
+    return names
 
 
 def _count(gradient: Any) -> int:
@@ -506,10 +517,7 @@ def _fitting(
         return tuple(candidates)
     came = f"the gradient is {count} arrays of shapes {', '.join(map(str, shapes))}"
     came = came if count != 1 else f"the gradient is one array of shape {shapes[0]}"
-    remedy = (
-        "say which with wrt=, such as wrt=('W1', 'b1'), or return a mapping such as "
-        "{'dW1': ..., 'db1': ...}"
-    )
+    remedy = "return a mapping such as {'dW1': ..., 'db1': ...}"
     if count > len(candidates) or len(candidates) > CANDIDATES:
         known = ", ".join(candidates) or "none"
         raise InvalidInput(f"{came}, the arrays that may be parameters are {known}; {remedy}")
@@ -522,9 +530,12 @@ def _fitting(
     best = fits[most]
     if most and len(best) == 1:
         return best[0]
-    which = " or ".join(f"({', '.join(chosen)})" for chosen in best[:3])
+    which = " or ".join(f"({', '.join(chosen)})" if count > 1 else chosen[0] for chosen in best[:3])
     more = ", ..." if len(best) > 3 else ""
-    raise InvalidInput(f"{came}, which may belong to {which}{more}; {remedy}")
+    said = best[0] if count > 1 else best[0][0]
+    raise InvalidInput(
+        f"{came}, which may belong to {which}{more}; say which with wrt={said!r}, or {remedy}"
+    )
 
 
 def _items(result: Any) -> dict[Any, Any] | None:

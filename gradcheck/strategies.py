@@ -213,6 +213,14 @@ class _Checker:
             data=[a.name for a in self.spec.arrays if not a.domain.continuous],
         )
 
+    def _prepare(self) -> None:
+        """Say what is wrong with the call before anything is drawn, without our own lines."""
+        __tracebackhide__ = True
+        try:
+            _ = self.plan
+        except InvalidInput as error:
+            raise error.with_traceback(None) from error.__cause__
+
     def decorate(self, test: Test) -> Test:
         """A test of Hypothesis that checks, and calls `test`."""
         if not inspect.isfunction(test):
@@ -260,7 +268,7 @@ class _Checker:
 
         def run(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            _ = self.plan  # what is wrong with the call itself is said at once
+            self._prepare()
             _adapt_settings(run)
             tally = _Tally(self.inconclusive)
             token = _tally.set(tally)

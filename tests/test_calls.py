@@ -231,8 +231,8 @@ REFUSED = {
     ),
     "no return": (by_name, lambda X: None, {}, "without `return`"),
     "other names": (by_name, lambda X: {"weights": 1}, {}, "either `W` or `dW`"),
-    "ambiguous": (by_name, lambda X: (1.0, 2.0), {}, "say which with wrt="),
-    "too many": (by_name, lambda X: (1,) * 9, {}, "say which with wrt="),
+    "ambiguous": (by_name, lambda X: (1.0, 2.0), {}, "say which with wrt=('W1', 'b1')"),
+    "too many": (by_name, lambda X: (1,) * 9, {}, "may be parameters are W1, b1"),
     "a part": (by_mapping, lambda X: {"dW1": 1}, {}, "the gradient has no `b1`"),
     "wrt": (by_name, lambda X: 1, {"wrt": "W3"}, "`wrt` is 'W3'"),
     "params": (by_mapping, lambda X: 1, {"params": Weights}, "`params` takes `weights`, `bias`"),
@@ -250,6 +250,11 @@ def test_what_is_unclear_is_refused_with_a_remedy(name):
         bind(cost, grad, ARRAYS, **options)
 
     assert words in str(raised.value)
+
+
+def test_whole_numbers_are_no_parameters():
+    with pytest.raises(InvalidInput, match="`t`: whole numbers have no small steps"):
+        bind(lambda t: t.sum(), lambda t: {"dt": t}, {"t": np.arange(3)})
 
 
 def test_no_gradient_at_all_is_refused():
