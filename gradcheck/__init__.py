@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         GradientInconclusive,
         GradientReport,
     )
+    from gradcheck.strategies import given
     from gradcheck.structure import Finding
     from gradcheck.verdict import Verdict
 
@@ -63,6 +64,7 @@ __all__ = [
     "check_hessian",
     "check_jacobian",
     "check_vjp",
+    "given",
     "probe",
 ]
 
@@ -87,6 +89,7 @@ _HOME = {
     "check_hessian": "jacobian",
     "check_jacobian": "jacobian",
     "check_vjp": "layers",
+    "given": "strategies",
     "probe": "probes",
 }
 """The module that each name comes from."""

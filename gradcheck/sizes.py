@@ -1,0 +1,245 @@
+"""Which sizes agree with all clauses of a spec, and one choice among them.
+
+>>> from gradcheck.shapespec import parse
+>>> sizes = Sizes(parse("X: n m; W: k n; k = n + 1; m != n"))
+>>> sizes.choose(lambda options: options[-1])
+{'n': 6, 'm': 5, 'k': 7}
+
+Dimensions are chosen one after the other, each among the sizes with which the rest can still be
+completed, so that no choice is ever thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+
+from gradcheck.errors import InvalidInput
+from gradcheck.shapespec import MIRRORED, Place, Relation, Size, Spec
+
+__all__ = ["LARGEST", "Sizes"]
+
+LARGEST = 6
+"""Largest size of a dimension without a range: networks so small show every known mistake, and a
+check of all their entries takes milliseconds."""
+
+MANY = 12
+"""Sizes among which a fifth of the choices goes to the smallest and to equal ones."""
+
+STEPS = 100_000
+"""Combinations of sizes that are tried at most: a second's work."""
+
+
+class Sizes:
+    """The sizes that a spec allows.
+
+    Parameters
+    ----------
+    spec : Spec
+
+    Attributes
+    ----------
+    names : tuple of str
+        The dimensions, in the order in which they are chosen.
+
+    Raises
+    ------
+    InvalidInput
+        If there are none; the message points at the relation that cannot hold.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.defined = _definitions(spec)
+        self.names = spec.dimensions
+        self.free = tuple(name for name in self.names if name not in self.defined)
+        relations = [
+            Relation(self._replaced(r.left), r.comparison, self._replaced(r.right), r.place)
+            for r in (*spec.relations, *_positive(spec))
+        ]
+        self.ranges = _ranges(spec, self.free, relations)
+        last = {name: k for k, name in enumerate(self.free)}
+        self.due: list[list[Relation]] = [[] for _ in self.free]
+        for relation in relations:
+            if relation.names:
+                self.due[max(last[name] for name in relation.names)].append(relation)
+            elif not relation.holds({}):
+                raise relation.place.error("this can never hold")
+        self.linked = _linked(self.free, relations)
+        self.options = lru_cache(maxsize=4096)(self._options)
+        self._find_any(relations)
+
+    def choose(self, among: Callable[[Sequence[int]], int]) -> dict[str, int]:
+        """Sizes of all dimensions.
+
+        Parameters
+        ----------
+        among : callable
+            Chooses one of some sizes, which rise.
+        """
+        sizes: dict[str, int] = {}
+        for k, name in enumerate(self.free):
+            options = self.options(k, self._relevant(k, sizes))
+            if len(options) > MANY:
+                # Among many sizes, the smallest and equal ones would be rare.
+                special = [options[0], *(n for n in sizes.values() if n in options)]
+                options = (*special * (len(options) // (4 * len(special))), *options)
+            sizes[name] = among(options)
+        return {name: self.full(name, sizes) for name in self.names}
+
+    def full(self, name: str, sizes: Mapping[str, int]) -> int:
+        """A size, computed if an equation says so."""
+        return self.defined[name].value(sizes) if name in self.defined else sizes[name]
+
+    def most(self, size: Size) -> int:
+        """The largest that a size can be; for an odd expression, something no smaller."""
+        size = self._replaced(size)
+        ends = [(self.ranges[name].start, self.ranges[name].stop - 1) for name in size.names]
+        found = [1]
+        for corner in itertools.product(*ends):
+            with contextlib.suppress(ZeroDivisionError):
+                found.append(size.value(dict(zip(size.names, corner, strict=True))))
+        return max(found)
+
+    def _replaced(self, size: Size) -> Size:
+        """A size in terms of dimensions that no equation defines."""
+        return _replaced(size, self.defined)
+
+    def _relevant(self, k: int, sizes: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+        """Sizes chosen so far that bear on the `k`-th dimension."""
+        linked = self.linked[self.free[k]]
+        return tuple((name, sizes[name]) for name in self.free[:k] if name in linked)
+
+    def _options(self, k: int, chosen: tuple[tuple[str, int], ...]) -> tuple[int, ...]:
+        """Sizes of the `k`-th dimension that some choice of the others completes."""
+        linked = self.linked[self.free[k]]
+        others = [j for j in range(k + 1, len(self.free)) if self.free[j] in linked]
+        steps = [STEPS]
+        found = []
+        for n in self.ranges[self.free[k]]:
+            sizes = {**dict(chosen), self.free[k]: n}
+            if self._holds(k, sizes) and self._completes(others, sizes, steps):
+                found.append(n)
+        return tuple(found)
+
+    def _completes(self, others: list[int], sizes: dict[str, int], steps: list[int]) -> bool:
+        if not others:
+            return True
+        k, *rest = others
+        for n in self.ranges[self.free[k]]:
+            steps[0] -= 1
+            if steps[0] < 0:
+                raise InvalidInput(
+                    "the relations between the sizes take too long to satisfy; make the ranges "
+                    "smaller, or write one size as an equation such as n1 = 2*n0"
+                )
+            sizes[self.free[k]] = n
+            if self._holds(k, sizes) and self._completes(rest, sizes, steps):
+                return True
+        sizes.pop(self.free[k], None)
+        return False
+
+    def _holds(self, k: int, sizes: Mapping[str, int]) -> bool:
+        return all(relation.holds(sizes) for relation in self.due[k])
+
+    def _find_any(self, relations: Sequence[Relation]) -> None:
+        """Refuse a spec that no sizes satisfy, pointing at the first relation that is at fault."""
+        for k, name in enumerate(self.free):
+            linked = self.linked[name]
+            if any(other in linked for other in self.free[:k]) or self.options(k, ()):
+                continue
+            kept, self.due = self.due, [[] for _ in self.free]
+            last = {n: j for j, n in enumerate(self.free)}
+            for relation in relations:
+                if not relation.names or relation.names[0] not in linked:
+                    continue
+                self.due[max(last[n] for n in relation.names)].append(relation)
+                if not self._options(k, ()):
+                    self.due = kept
+                    raise relation.place.error(
+                        f"no sizes are left for this: {self._spelled(linked)}"
+                    )
+
+    def _spelled(self, names: Sequence[str]) -> str:
+        ranges = [
+            f"{n} is in {self.ranges[n].start}..{self.ranges[n].stop - 1}"
+            for n in self.free
+            if n in names
+        ]
+        return f"{', '.join(ranges)}; a clause such as {self.free[0]} = 1..20 gives another range"
+
+
+def _definitions(spec: Spec) -> dict[str, Size]:
+    """Dimensions that an equation computes from others, in terms of those that none does."""
+    ranged = {found.name for found in spec.ranges}
+    found: dict[str, Size] = {}
+    for relation in spec.relations:
+        if relation.comparison not in ("=", "=="):
+            continue
+        for one, other in ((relation.left, relation.right), (relation.right, relation.left)):
+            name, size = one.name, _replaced(other, found)
+            if name is None or name in ranged or name in found or name in size.names:
+                continue
+            found = {n: _replaced(s, {name: size}) for n, s in found.items()}
+            found[name] = size
+            break
+    return found
+
+
+def _replaced(size: Size, by: Mapping[str, Size]) -> Size:
+    if isinstance(size.left, str):
+        return by.get(size.left, size)
+    left = _replaced(size.left, by) if isinstance(size.left, Size) else size.left
+    return Size(left, size.operator, _replaced(size.right, by) if size.right else None)
+
+
+def _positive(spec: Spec) -> Iterator[Relation]:
+    """That computed sizes are at least 1."""
+    seen: dict[Size, Place] = {}
+    for array in spec.arrays:
+        for size, place in zip(array.shape, array.places, strict=True):
+            seen.setdefault(size, place)
+        if array.domain.size:
+            seen.setdefault(array.domain.size, array.place)
+    for relation in spec.relations:
+        for size in (relation.left, relation.right):
+            if size.name:
+                seen.setdefault(size, relation.place)
+    for size, place in seen.items():
+        yield Relation(size, ">=", Size(1), place)
+
+
+def _ranges(spec: Spec, free: Sequence[str], relations: Sequence[Relation]) -> dict[str, range]:
+    """Sizes of each dimension as far as numbers bound it."""
+    said = {found.name: range(found.low, found.high + 1) for found in spec.ranges}
+    low: dict[str, int] = {}
+    high: dict[str, int] = {}
+    for relation in relations:
+        for one, sign, other in (
+            (relation.left, relation.comparison, relation.right),
+            (relation.right, MIRRORED[relation.comparison], relation.left),
+        ):
+            if one.name is None or other.number is None:
+                continue
+            number = other.number
+            if sign in (">", ">="):
+                low[one.name] = max(low.get(one.name, 1), number + (sign == ">"))
+            elif sign in ("<", "<="):
+                high[one.name] = min(high.get(one.name, number), number - (sign == "<"))
+    found = {}
+    for name in free:
+        least = low.get(name, 1)
+        most = high.get(name, max(LARGEST, least + LARGEST - 1))
+        found[name] = said.get(name, range(least, max(most, least) + 1))
+    return found
+
+
+def _linked(free: Sequence[str], relations: Sequence[Relation]) -> dict[str, tuple[str, ...]]:
+    """For each dimension, all those that relations connect it with, itself included."""
+    group = {name: {name} for name in free}
+    for relation in relations:
+        joined = set().union(*(group[name] for name in relation.names))
+        for name in joined:
+            group[name] = joined
+    return {name: tuple(sorted(group[name])) for name in free}
