@@ -25,7 +25,7 @@ from typing import Any
 
 from gradcheck.errors import InvalidInput, InvalidType
 
-__all__ = ["claimed", "is_test", "layer", "load", "place_of"]
+__all__ = ["claimed", "is_test", "layer", "load", "might_be", "place_of"]
 
 FORMS = "MODULE:OBJECT or PATH.py::OBJECT"
 
@@ -55,8 +55,15 @@ def load(text: str) -> Any:
         if not hasattr(found, name):
             owner = f"`{'.'.join((where, *names[:k]))}`" if k else f"`{where}`"
             raise InvalidInput(f"{owner} has no `{name}`{_instead(found, name)}")
-        found = getattr(found, name)
+        found = _attribute(found, name)
     return found
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    """An attribute; of a class a method is that of an instance."""
+    if isinstance(owner, type) and inspect.isfunction(inspect.getattr_static(owner, name)):
+        owner = _instance(owner)
+    return getattr(owner, name)
 
 
 def _split(text: str) -> tuple[str, list[str]]:
@@ -213,6 +220,17 @@ def _instead(owner: Any, name: str) -> str:
         if callable(v := getattr(owner, n)) and getattr(v, "__module__", home) == home
     ]
     return f"; it has {_named(own[:6])}" if own else ""
+
+
+def might_be(text: str) -> bool:
+    """Whether a word can be meant as a target: it names an object, a file or a module."""
+    if ":" in text or text.endswith(".py") or not text:
+        return True
+    _importable(Path.cwd())
+    try:
+        return importlib.util.find_spec(text.partition(".")[0]) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def is_test(target: Any) -> bool:
