@@ -2,9 +2,10 @@
 
 >>> def run(passing):
 ...     return passing(np.array([1.0, 2.0])).sum() != 3.0  # a test by the sum alone
->>> trials = list(plant(run, ["x"]))
+>>> places = [("sign", "x"), ("not summed", "x")]
+>>> trials = list(plant(run, places))
 >>> [trial.mistake for trial in trials if not trial.caught]
-['not summed', 'summed over all axes']
+['not summed']
 
 What comes in is a function that runs the user's check or test with a gradient that has been
 tampered with (`mistakes`), and says whether that turned it red. `planting` reaches the
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,9 +30,6 @@ __all__ = ["Red", "Trial", "plant", "planting", "stopping", "text", "to_dict"]
 
 CLAIMS = {"gradient": "grad", "vjp": "backward", "jacobian": "jac", "hessian": "hess"}
 """By what a check is of, the argument that is the user's claim."""
-
-SHOWN = 20
-"""Survivors that the text names."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,6 @@ class Trial:
     block: str
     where: str
     caught: bool
-
-    def __str__(self) -> str:
-        return f"{self.mistake}, in `{self.block}`" + (f": {self.where}" if self.where else "")
 
 
 def planting(passing: Passing) -> Any:
@@ -105,15 +101,16 @@ def stopping(test: Any) -> Iterator[None]:
 
 
 def plant(
-    run: Callable[[Planted], bool], blocks: Sequence[str], where: str = ""
+    run: Callable[[Planted], bool], places: Sequence[tuple[str, str]], where: str = ""
 ) -> Iterator[Trial]:
-    """Plant each mistake in each block, and run with it.
+    """Plant one mistake after the other, and run with it.
 
     Parameters
     ----------
     run : callable
         Hands the gradient through what it is given, and returns whether that was noticed.
-    blocks : sequence of str
+    places : sequence of pair of str
+        Mistakes and blocks, as `mistakes.Seen` finds them.
     where : str
         Of the trials.
 
@@ -122,12 +119,11 @@ def plant(
     Trial
         Those alone in which the mistake made a difference to the gradient.
     """
-    for mistake in MISTAKES.values():
-        for block in blocks:
-            planted = Planted(mistake, block)
-            caught = run(planted)
-            if planted.changed:
-                yield Trial(mistake.name, block, where, caught)
+    for mistake, block in places:
+        planted = Planted(MISTAKES[mistake], block)
+        caught = run(planted)
+        if planted.changed:
+            yield Trial(mistake, block, where, caught)
 
 
 def text(trials: Sequence[Trial]) -> str:
@@ -137,20 +133,23 @@ def text(trials: Sequence[Trial]) -> str:
 
 def _lines(trials: Sequence[Trial]) -> Iterator[str]:
     if not trials:
-        yield "nothing was audited: no mistake could be planted"
+        yield "nothing was audited"
         return
     planted = Counter(trial.mistake for trial in trials)
     caught = Counter(trial.mistake for trial in trials if trial.caught)
     wide = max(map(len, planted))
     yield f"{'mistake':{wide}}  planted  caught"
     for name in _in_order(planted):
-        mark = "" if caught[name] == planted[name] else "  survives"
-        yield f"{name:{wide}}  {planted[name]:7}  {caught[name]:6}{mark}"
+        yield f"{name:{wide}}  {planted[name]:7}  {caught[name]:6}"
     survivors = [trial for trial in trials if not trial.caught]
-    for trial in survivors[:SHOWN]:
-        yield f"survived: {trial}"
-    if len(survivors) > SHOWN:
-        yield f"survived: {len(survivors) - SHOWN} more"
+    for where in dict.fromkeys(trial.where for trial in survivors):
+        here = [trial for trial in survivors if trial.where == where]
+        names = dict.fromkeys(trial.mistake for trial in here)
+        parts = [
+            f"{name} ({', '.join(t.block for t in here if t.mistake == name)})" for name in names
+        ]
+        head = f"survived {where}: " if where else "survived: "
+        yield textwrap.fill(head + ", ".join(parts), 100, subsequent_indent="  ")
     total = sum(caught.values())
     percent = 1000 * total // len(trials) / 10  # rounded down: 100 % is for all of them
     yield f"{total} of {len(trials)} planted mistakes were caught ({percent} %)"

@@ -10,10 +10,17 @@ anew; an `Outcome` is what came out, also of many examples together.
 
 from __future__ import annotations
 
+import atexit
 import inspect
+import os
+import shutil
+import signal
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -34,7 +41,7 @@ from gradcheck.report import REASONS, GradientError, GradientInconclusive, Gradi
 from gradcheck.verdict import Verdict
 from gradcheck.watch import watching
 
-__all__ = ["Outcome", "Subject", "at_point", "by_test", "drawn", "in_processes"]
+__all__ = ["Outcome", "Subject", "at_point", "by_test", "drawn", "in_processes", "processes"]
 
 Arrays = Mapping[str, Any]
 
@@ -121,6 +128,8 @@ class Outcome:
         Lines that repeat the failing example.
     said : str
         Why nothing more is known, if so.
+    remark : str
+        What may have gone wrong with the data.
     last : GradientReport or None
         What was heard last.
     """
@@ -134,6 +143,7 @@ class Outcome:
     inconclusive: Counter[str] = field(default_factory=Counter)
     code: str = ""
     said: str = ""
+    remark: str = ""
     last: GradientReport | None = None
 
     def hear(self, report: GradientReport) -> None:
@@ -189,7 +199,7 @@ class _Ear:
 
 @contextmanager
 def _listening(
-    seen: Callable[[Outcome], None], passing: Passing | None = None
+    subject: Subject, seen: Callable[[Outcome], None], passing: Passing | None
 ) -> Iterator[Outcome]:
     """An outcome that hears of the checks made inside; what cannot be checked says where."""
     outcome = Outcome()
@@ -197,9 +207,16 @@ def _listening(
         with planting(passing) if passing else nullcontext(), watching(_Ear(outcome, seen)):
             yield outcome
     except InvalidInput as error:
-        place = targets.place_of(error.__cause__)
-        known = not place or place in str(error)
-        raise InvalidInput(f"{error}" if known else f"{error}, at {place}") from error.__cause__
+        text, place = str(error), targets.place_of(error.__cause__)
+        if text.startswith(ALONE):
+            came = text.removeprefix(ALONE)
+            text = f"{subject.targets[0]} alone returns the pair (value, gradient){came}; or name "
+            text += "the gradient too: gradcheck COST GRAD"
+        raise InvalidInput(f"{text}, at {place}" if place else text) from error.__cause__
+
+
+ALONE = "with jac=True `cost` returns the pair (value, gradient)"
+"""How a check says that a function has no gradient with it."""
 
 
 def _reason(report: GradientReport) -> str:
@@ -221,7 +238,7 @@ def at_point(subject: Subject, arrays: Arrays, passing: Passing | None = None) -
     passing : Passing, optional
         What the gradient goes through.
     """
-    with _listening(_deaf, passing) as outcome:
+    with _listening(subject, _deaf, passing) as outcome:
         subject.check(arrays)
     outcome.examples = 0
     return outcome
@@ -251,6 +268,7 @@ def drawn(
     seen : callable
         Is told of each example.
     """
+    _keep_nothing()
     import hypothesis
 
     settings = hypothesis.settings(
@@ -261,24 +279,32 @@ def drawn(
         print_blob=False,
     )
     make = _layer_test if subject.is_layer else _gradient_test
-    with _listening(seen, passing) as outcome:
+    with _listening(subject, seen, passing) as outcome:
         test = make(subject, spec, scale)
         try:
             with stopping(test) if passing else nullcontext():
                 hypothesis.seed(seed)(settings(test))()
         except Red:
             outcome.verdict = Verdict.FAIL
-        except GradientError as error:
-            outcome.report, outcome.verdict = error.report, Verdict.FAIL
-            outcome.code = _code(error)
         except GradientInconclusive as error:
             outcome.verdict = Verdict.INCONCLUSIVE
             outcome.report = getattr(error, "report", None)
             outcome.said = getattr(error, "message", "")
+        except GradientError as error:
+            outcome.report, outcome.verdict = error.report, Verdict.FAIL
+            outcome.code = _code(error)
         except hypothesis.errors.HypothesisException as error:
             outcome.verdict = Verdict.INCONCLUSIVE
             outcome.said = in_short(error)
     return outcome
+
+
+def _keep_nothing() -> None:
+    """Let Hypothesis leave no folder behind, if the user has not loaded it themselves."""
+    name = "HYPOTHESIS_STORAGE_DIRECTORY"
+    if "hypothesis" not in sys.modules and name not in os.environ:
+        folder = os.environ[name] = tempfile.mkdtemp(prefix="gradcheck-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def in_processes(call: Callable[..., Outcome], workers: int, examples: int, seed: int) -> Outcome:
@@ -293,7 +319,7 @@ def in_processes(call: Callable[..., Outcome], workers: int, examples: int, seed
     seed : int
     """
     shares = [len(range(k, examples, workers)) for k in range(workers)]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with processes(workers) as pool:
         parts = [
             pool.submit(call, examples=share, seed=seed + k * 2**20)
             for k, share in enumerate(shares)
@@ -301,6 +327,23 @@ def in_processes(call: Callable[..., Outcome], workers: int, examples: int, seed
         ]
         first, *others = [part.result() for part in parts]
     return first.with_all(others)
+
+
+@contextmanager
+def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of processes that ends at once, and in silence, when it is interrupted."""
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise InvalidInput("a process ended without a word; --workers 1 may tell why") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _gradient_test(subject: Subject, spec: str, scale: float) -> Callable[[], None]:
@@ -402,7 +445,7 @@ def by_test(
             f"{name}: the test takes {', '.join(f'`{n}`' for n in needed)}, which pytest has to "
             "make; run it by pytest"
         )
-    with _listening(seen, passing) as outcome:
+    with _listening(subject, seen, passing) as outcome:
         try:
             with stopping(test) if passing else nullcontext():
                 _seeded(test, examples, seed, name)(**given)

@@ -62,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     name, given = _command(list(sys.argv[1:] if argv is None else argv))
     command = _COMMANDS[name]
     options = command.parse(given)
+    if not name:
+        _check_words(options.targets)
     screen = Screen(quiet=options.quiet)
     try:
         with one_thread():
@@ -69,6 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InvalidInput as error:
         screen.clear()
         complain(str(error))
+        return 2
+    except SystemExit as error:
+        from gradcheck.targets import place_of
+
+        screen.clear()
+        place = place_of(error)
+        complain(f"your code raised SystemExit: {error}" + (f", at {place}" if place else ""))
         return 2
     except KeyboardInterrupt:
         screen.clear()
@@ -141,7 +150,7 @@ def _whole(least: int, most: int = 2**63) -> Any:
     return parse
 
 
-def _main_parser() -> _Parser:
+def _main_parser(*, targets: bool = True) -> _Parser:
     from gradcheck import cli_check, cli_verify
 
     parser = _parser(
@@ -150,7 +159,8 @@ def _main_parser() -> _Parser:
         "your own.",
         f"{COMMANDS}\n{CODES}",
     )
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="your own COST and GRAD")
+    if targets:
+        parser.add_argument("targets", nargs="*", metavar="TARGET", help="your own COST and GRAD")
     _results(parser)
     _page(parser)
     cli_verify.add_arguments(parser.add_argument_group("of the network in `backprop`"), _whole)
@@ -169,7 +179,6 @@ def _run_main(options: argparse.Namespace, screen: Screen) -> int:
 
     of_network = [n for n in ("hidden", "activation") if getattr(options, n) is not None]
     if options.targets:
-        _check_words(options.targets)
         if of_network:
             raise InvalidInput(f"--{of_network[0]} is of the network in `backprop`, not of yours")
         return cli_check.run(options, screen)
@@ -274,18 +283,20 @@ class _Completion(argparse.Action):
             **kwargs,
         )
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, shell: Any, option: Any = None
+    ) -> NoReturn:
         try:
             import shtab
         except ImportError:
             parser.error("--print-completion needs shtab: pip install 'gradcheck[completion]'")
-        print(shtab.complete(_whole_parser(), shell=_[1]))
+        print(shtab.complete(_whole_parser(), shell=shell))
         raise SystemExit(0)
 
 
 def _whole_parser() -> _Parser:
     """All commands in one parser, as completion wants it."""
-    parser = _main_parser()
+    parser = _main_parser(targets=False)
     commands = parser.add_subparsers()
     for name, command in _COMMANDS.items():
         if name:

@@ -14,19 +14,20 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from gradcheck import audit, cli_check
 from gradcheck.audit import Trial
-from gradcheck.checking import Outcome, Subject
+from gradcheck.checking import Outcome, Subject, processes
 from gradcheck.errors import InvalidInput
 from gradcheck.mistakes import MISTAKES, Passing, Planted, Seen
+from gradcheck.pytest_audit import UNSTEADY
 from gradcheck.pytest_planted import VARIABLE, order
 from gradcheck.screen import Screen, complain, writable, write_json
 from gradcheck.targets import load
@@ -39,7 +40,7 @@ EPILOG = """\
   gradcheck audit tests/test_model.py        tests that use gradcheck: pytest --gradcheck-audit
   gradcheck audit GRAD -- pytest tests       any tests: pytest runs once for each mistake
 
-exit codes: 0 all caught, 1 some survive, 2 usage or bad input, 3 nothing was audited
+exit codes: 0 all caught, 1 some survive or tests fail already, 2 usage, 3 nothing was audited
 """
 
 
@@ -55,20 +56,28 @@ def run(options: argparse.Namespace, screen: Screen) -> int:
     """Audit what the options say; gives the exit code."""
     writable(options.json, None)
     with screen.waiting("auditing"):
-        trials, remarks = _audited(options, screen)
+        made = _audited(options, screen)
     screen.clear()
-    text = audit.text(trials)
+    text = audit.text(made.trials)
     print(text.splitlines()[-1] if options.quiet else text)
-    for remark in remarks:
+    for remark in made.remarks:
         complain(remark)
-    write_json(options.json, {"schema": 1, **audit.to_dict(trials), "remarks": remarks})
-    if not trials:
+    write_json(options.json, {"schema": 1, **audit.to_dict(made.trials), "remarks": made.remarks})
+    if not made.trials:
         return 3
-    return 0 if all(trial.caught for trial in trials) else 1
+    return 0 if made.whole and all(trial.caught for trial in made.trials) else 1
 
 
-def _audited(options: argparse.Namespace, screen: Screen) -> tuple[list[Trial], list[str]]:
-    """The trials, and remarks on what was not audited."""
+@dataclass(frozen=True)
+class _Made:
+    """The trials, remarks on what was not audited, and whether that should have been."""
+
+    trials: list[Trial]
+    remarks: list[str] = field(default_factory=list)
+    whole: bool = True
+
+
+def _audited(options: argparse.Namespace, screen: Screen) -> _Made:
     if options.tests is not None and options.targets:
         if len(options.targets) > 1:
             raise InvalidInput(
@@ -85,18 +94,18 @@ def _audited(options: argparse.Namespace, screen: Screen) -> tuple[list[Trial], 
     return _by_check(options, screen)
 
 
-def _by_check(options: argparse.Namespace, screen: Screen) -> tuple[list[Trial], list[str]]:
+def _by_check(options: argparse.Namespace, screen: Screen) -> _Made:
     """Run the check of the command line with each mistake."""
     subject = cli_check.subject_of(options, is_layer=options.layers)
     seen = Seen()
     outcome = _outcome(subject, options, seen)
     if outcome.verdict != Verdict.PASS:
-        told = outcome.said or str(outcome.report or "nothing was checked").partition("\n")[0]
-        return [], [f"the check does not pass without a mistake, see to it first: {told}"]
+        told = outcome.said or cli_check.headline(outcome.report)
+        return _Made([], [f"the check does not pass without a mistake, see to it first: {told}"])
     try_one = partial(_trial, subject, options)
     workers = options.workers or 1
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None
-    return _planted(try_one, seen.blocks, pool, screen), []
+    pool = processes(workers) if workers > 1 else nullcontext()
+    return _Made(_planted(try_one, seen.places, pool, screen, options.verbose))
 
 
 def _outcome(subject: Subject, options: argparse.Namespace, passing: Passing) -> Outcome:
@@ -115,23 +124,26 @@ def _trial(subject: Subject, options: argparse.Namespace, mistake: str, block: s
 
 def _planted(
     try_one: Callable[[str, str], Trial | None],
-    blocks: Sequence[str],
-    pool: Executor | None,
+    places: Sequence[tuple[str, str]],
+    pool: AbstractContextManager[Executor | None],
     screen: Screen,
+    verbose: bool,
 ) -> list[Trial]:
-    """Each mistake in each block, tried one after the other or by the workers of a pool."""
-    pairs = [(mistake, block) for mistake in MISTAKES for block in blocks]
+    """Each mistake in its place, tried one after the other or by the workers of a pool."""
     trials = []
-    with pool or nullcontext():
-        found = (pool.map if pool else map)(try_one, *zip(*pairs, strict=True)) if pairs else ()
+    with pool as executor:
+        each = executor.map if executor else map
+        found = each(try_one, *zip(*places, strict=True)) if places else ()
         for k, trial in enumerate(found, start=1):
-            name, block = pairs[k - 1]
-            screen.progress(f"{k} of {len(pairs)}: {name}, in {block}", passing=True)
+            name, block = places[k - 1]
+            how = "no difference" if trial is None else "caught" if trial.caught else "survives"
+            told = f"{k} of {len(places)}: {name}, in {block}: {how}"
+            screen.progress(told, passing=not verbose)
             trials += [trial] if trial else []
     return trials
 
 
-def _by_plugin(args: Sequence[str]) -> tuple[list[Trial], list[str]]:
+def _by_plugin(args: Sequence[str]) -> _Made:
     """Let the plugin run each test again with each mistake."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "audit.json"
@@ -140,13 +152,14 @@ def _by_plugin(args: Sequence[str]) -> tuple[list[Trial], list[str]]:
             found = json.loads(path.read_text(encoding="utf-8"))["audit"]
         except (OSError, ValueError, KeyError):
             raise InvalidInput(f"pytest could not run: {_last_words(done)}") from None
-    remarks = [f"not audited, for it fails when it is run again: {t}" for t in found["unsteady"]]
-    if done.returncode == 1 and not found["unsteady"] and found["caught"] == found["planted"]:
-        remarks.append("tests fail without a mistake, see to them first")
-    return [Trial(**trial) for trial in found["trials"]], remarks
+    remarks = [f"not audited, for {why}: {test}" for test, why in found["passed_over"].items()]
+    remarks += [f"not audited, for it fails without a mistake: {test}" for test in found["red"]]
+    steady = UNSTEADY not in found["passed_over"].values()
+    trials = [Trial(**trial) for trial in found["trials"]]
+    return _Made(trials, remarks, steady and not found["red"])
 
 
-def _by_runs(options: argparse.Namespace, screen: Screen) -> tuple[list[Trial], list[str]]:
+def _by_runs(options: argparse.Namespace, screen: Screen) -> _Made:
     """Start pytest once for each mistake in the named function."""
     target, args = options.targets[0], _of_pytest(options.tests)
     if not callable(load(target)):
@@ -155,10 +168,15 @@ def _by_runs(options: argparse.Namespace, screen: Screen) -> tuple[list[Trial], 
         run = partial(_run_with, target, args, Path(folder))
         done, seen = run("", "")
         if done.returncode:
-            why = {1: "tests fail", 5: "there are no tests"}.get(done.returncode, "pytest fails")
-            return [], [f"{why} without a mistake, see to it first: {_last_words(done)}"]
-        if not seen["blocks"]:
-            return [], [f"no test calls {target}, under that name: nothing to plant a mistake in"]
+            said = _last_words(done)
+            if done.returncode not in (1, 5):
+                raise InvalidInput(f"pytest could not run: {said}")
+            why = "tests fail without a mistake" if done.returncode == 1 else "there are no tests"
+            return _Made([], [f"{why}, see to it first: {said}"])
+        if not seen["places"]:
+            return _Made(
+                [], [f"no test calls {target}, under that name: nothing to plant a mistake in"]
+            )
 
         def try_one(mistake: str, block: str) -> Trial | None:
             done, seen = run(mistake, block)
@@ -167,8 +185,17 @@ def _by_runs(options: argparse.Namespace, screen: Screen) -> tuple[list[Trial], 
             return Trial(mistake, block, "", done.returncode != 0) if changed else None
 
         workers = options.workers or 1
-        pool = ThreadPoolExecutor(workers) if workers > 1 else None
-        return _planted(try_one, seen["blocks"], pool, screen), []
+        pool = _threads(workers) if workers > 1 else nullcontext()
+        return _Made(_planted(try_one, seen["places"], pool, screen, options.verbose))
+
+
+@contextmanager
+def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _run_with(
@@ -180,9 +207,9 @@ def _run_with(
     told = {VARIABLE: order(target, notes, mistake, block)}
     done = _pytest([*args, "-x", "-p", "gradcheck.pytest_planted"], told)
     lines = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
-    blocks = dict.fromkeys(name for line in lines for name in line["blocks"])
+    places = dict.fromkeys((m, block) for line in lines for m, block in line["places"])
     changed = any(line["changed"] for line in lines)
-    return done, {"blocks": list(blocks), "changed": changed, "noted": bool(lines)}
+    return done, {"places": list(places), "changed": changed, "noted": bool(lines)}
 
 
 def _of_pytest(args: Sequence[str]) -> list[str]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gradcheck.checking import Outcome, Subject, at_point, by_test, drawn, in_processes
 from gradcheck.errors import InvalidInput
@@ -21,7 +24,7 @@ from gradcheck.screen import EXIT, Screen, colors, writable, write_html, write_j
 from gradcheck.targets import is_test
 from gradcheck.verdict import Verdict
 
-__all__ = ["add_arguments", "read_arrays", "run", "subject_of", "tried"]
+__all__ = ["add_arguments", "headline", "read_arrays", "run", "subject_of", "tried"]
 
 EXAMPLES = 100
 """Examples drawn, unless the user says how many: as many as Hypothesis draws for a test."""
@@ -163,7 +166,15 @@ def tried(
     _ = subject.functions
     if options.data is not None:
         _refuse(options, "nothing is drawn with --data", "examples", "scale", "workers")
-        return at_point(subject, read_arrays(options.data), passing)
+        arrays = read_arrays(options.data)
+        outcome = at_point(subject, arrays, passing)
+        whole = [n for n, a in arrays.items() if isinstance(a, np.ndarray) and a.dtype.kind in "iu"]
+        if whole and outcome.verdict != Verdict.PASS:
+            outcome.remark = (
+                f"{', '.join(whole)} in {options.data}: whole numbers, by which nobody "
+                "differentiates; save floats if you do"
+            )
+        return outcome
     if options.shapes is None:
         raise InvalidInput(
             'at which data? say --shapes "X: n0 m; W: n1 n0" to draw them (gradcheck --help), or '
@@ -190,21 +201,17 @@ def read_arrays(path: Path) -> dict[str, Any]:
     InvalidInput
         If it is none, or holds what is no array of numbers.
     """
-    import numpy as np
-
     how = "np.savez(FILE, W=W, X=X) writes one"
     if not path.is_file():
         raise InvalidInput(f"--data: there is no file {str(path)!r}; {how}")
+    if not zipfile.is_zipfile(path):
+        raise InvalidInput(f"--data: {path} is no .npz file of arrays by name; {how}")
     try:
-        with np.load(path) as file:
-            if not hasattr(file, "files"):
-                raise InvalidInput(f"--data: {path} is one array without a name; {how}")
+        with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (InvalidInput, KeyboardInterrupt):
-        raise
     except Exception as error:
         reason = str(error).partition("\n")[0]
-        raise InvalidInput(f"--data: {path} is no .npz file of numbers: {reason}") from None
+        raise InvalidInput(f"--data: {path} holds what is no array of numbers: {reason}") from None
     if not arrays:
         raise InvalidInput(f"--data: {path} has no arrays; {how}")
     return {n: a.item() if a.ndim == 0 and a.dtype.kind in "biuU" else a for n, a in arrays.items()}
@@ -224,7 +231,7 @@ def _show(options: argparse.Namespace, screen: Screen, outcome: Outcome) -> None
 def _text(outcome: Outcome, options: argparse.Namespace) -> str:
     report = outcome.report
     if options.quiet:
-        said = outcome.said.partition("\n")[0] if outcome.said else _headline(report)
+        said = outcome.said.partition("\n")[0] if outcome.said else headline(report)
         return said if said.startswith(outcome.verdict) else f"{outcome.verdict}: {said}"
     lines = []
     if outcome.said and outcome.verdict != Verdict.PASS:
@@ -233,7 +240,7 @@ def _text(outcome: Outcome, options: argparse.Namespace) -> str:
         lines.append(report.text(color=colors()))
     if outcome.verdict == Verdict.PASS and outcome.examples:
         names = ", ".join(report.blocks) if report else ""
-        lines.append(_headline(report))
+        lines.append(headline(report))
         lines.append(
             f"checked: {_counted(outcome.entries, 'entry', 'entries')} of {names} in "
             f"{_counted(outcome.examples, 'example')}, by "
@@ -246,11 +253,13 @@ def _text(outcome: Outcome, options: argparse.Namespace) -> str:
         lines.append(f"resolution {outcome.resolution:.1e}: no larger relative error could pass")
         if options.verbose and report is not None:
             lines += ["the last of them:", report.text(color=colors())]
+    lines += [f"note: {outcome.remark}"] if outcome.remark else []
     lines += ["", outcome.code] if outcome.code else []
     return "\n".join(lines) or f"{outcome.verdict}: nothing was checked"
 
 
-def _headline(report: GradientReport | None) -> str:
+def headline(report: GradientReport | None) -> str:
+    """The first line of a report."""
     return str(report).partition("\n")[0] if report is not None else "nothing was checked"
 
 

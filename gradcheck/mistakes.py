@@ -167,20 +167,33 @@ class Passing:
 
 
 class Seen(Passing):
-    """Notes the blocks of each gradient that comes by, and changes nothing.
+    """Notes which mistakes would change the gradients that come by, and changes nothing.
 
     Attributes
     ----------
-    blocks : list of str
+    places : list of pair of str
+        Names of a mistake and of a block, the coarse mistakes first.
     """
 
     def __init__(self) -> None:
-        self.blocks: list[str] = []
+        self._open: dict[str, list[Planted]] = {}
+        self._found: set[tuple[str, str]] = set()
 
     def __call__(self, gradient: Any, arguments: Any = ()) -> Any:
         """The gradient as it came."""
-        self.blocks += [name for name in blocks_of(gradient) if name not in self.blocks]
+        for block in blocks_of(gradient):
+            if block not in self._open:
+                self._open[block] = [Planted(mistake, block) for mistake in MISTAKES.values()]
+            for planted in self._open[block]:
+                planted(gradient, arguments)
+            self._found |= {(p.mistake.name, block) for p in self._open[block] if p.changed}
+            self._open[block] = [p for p in self._open[block] if not p.changed]
         return gradient
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Where a mistake can be planted."""
+        return [(m, block) for m in MISTAKES for block in self._open if (m, block) in self._found]
 
 
 class Planted(Passing):

@@ -2,7 +2,7 @@
 
 ``gradcheck audit MODULE:GRAD -- pytest ...`` starts such runs, one for each mistake, and reads
 what each notes. Which mistake and where comes by an environment variable; without a mistake the
-run notes the blocks that the gradient has. Every name by which a loaded module knows the
+run notes where mistakes can be planted. Every name by which a loaded module knows the
 function is made to mean the wrong one, before the tests are collected and again after it.
 """
 
@@ -88,7 +88,7 @@ class _Double:
     def pytest_sessionfinish(self) -> None:
         """Add a line with what was seen to the notes."""
         seen = {
-            "blocks": getattr(self.passing, "blocks", []),
+            "places": getattr(self.passing, "places", []),
             "changed": getattr(self.passing, "changed", False),
         }
         with self.notes.open("a", encoding="utf-8") as file:

@@ -329,4 +329,6 @@ def _kind_of(target: Any) -> str:
         return f"the module `{target.__name__}`"
     if isinstance(target, type):
         return f"the class `{target.__name__}`"
+    if inspect.isroutine(target):
+        return f"the function `{target.__name__}`"
     return f"an object of type {type(target).__name__}"
