@@ -5,8 +5,9 @@
 >>> arrays["X"].shape, arrays["Y"].shape, arrays.sizes
 ((2, 3), (1, 3), {'n': 2, 'm': 3})
 
-Each entry comes from a byte by a table of numbers, the simplest first (0, 1, -1, 0.5, -0.5, ...),
-so that smaller bytes are simpler arrays: this is how `strategies` lets Hypothesis shrink them.
+Each entry comes from a byte by a table of numbers, the simplest first, so that smaller bytes
+are simpler arrays: this is how `strategies` lets Hypothesis shrink them. Bytes of 0 give round
+numbers in turns (1, -1, 0.5, 2, ...), not zeros, at which most mistakes would be hidden.
 Two more bytes head those of an array. The first, if it is not 0, adds digits of their own to
 all entries, lest they meet at kinks and ties; the second may make the array peculiar: a column
 of zeros, one that is there twice, all entries tiny or large, columns of mixed scales.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
@@ -41,8 +43,11 @@ TINY, LARGE = 1e-6, 8.0
 """Factors of peculiar arrays: tiny against rounding in the sum with others of size 1, and large
 enough to saturate a sigmoid or tanh in part, but not in all entries."""
 
-ROUND = (0, 1, -1, 0.5, -0.5, 2, -2, 0.25, -0.25, 1.5, -1.5, 0.75, -0.75)
+ROUND = (1, -1, 0.5, 2, -0.5, -2, 0.25, 0, -0.25, 1.5, -1.5, 0.75, -0.75)
 """What entries shrink to, the simplest first."""
+
+TURNS = 7
+"""How many of them bytes of 0 give in turns: prime, so that matrices are not symmetric."""
 
 
 class Source(Protocol):
@@ -145,11 +150,11 @@ def distinct(spec: Spec, *, scale: float = 1.0) -> Arrays:
 
 
 class Distinct(Random):
-    """Sizes from 2 that were not chosen yet, where there are any; bytes at random."""
+    """Sizes from 3 that were not chosen yet, where there are any; bytes at random."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__(rng)
-        self.chosen: set[Any] = {1}
+        self.chosen: set[Any] = {1, 2}
 
     def choose(self, options: Sequence[Option]) -> Option:
         """The first that is new; nothing peculiar."""
@@ -178,21 +183,22 @@ def assemble(spec: Spec, sizes: Sizes, source: Source, scale: float = 1.0) -> Ar
     chosen = sizes.choose(source.choose)
     peculiar = source.choose(PECULIAR)
     arrays = {}
-    for array in spec.arrays:
+    for k, array in enumerate(spec.arrays):
         # A single number is the one of an array of length 1.
         shape = tuple(size.value(chosen) for size in array.shape) or (1,)
-        window = _window(tuple(sizes.most(size) for size in array.shape) or (1,), WINDOW)
+        window = _window(tuple(sizes.most(size) for size in array.shape) or (1,))
         data = source.bytes(2 + math.prod(window))
-        codes = Codes(data, window, shape, peculiar)
+        codes = Codes(data, window, shape, peculiar, k)
         arrays[array.name] = _array(array, codes, chosen, scale)
     return Arrays(arrays, chosen)
 
 
-def _window(most: tuple[int, ...], room: int) -> tuple[int, ...]:
+@lru_cache(maxsize=1024)
+def _window(most: tuple[int, ...]) -> tuple[int, ...]:
     """Extents of the window: those of the largest array, the longest cut until it fits."""
-    window = list(most)
-    while math.prod(window) > room:
-        window[int(np.argmax(window))] -= 1
+    window = [min(n, WINDOW) for n in most]
+    while math.prod(window) > WINDOW:
+        window[window.index(max(window))] -= 1
     return tuple(window)
 
 
@@ -204,30 +210,48 @@ class Codes:
 
     Attributes
     ----------
-    of : ndarray of int, shape that of the array
-        Codes from 0 to 255.
+    shape : tuple of int
+        That of the array.
+    raw : ndarray of int, shape `shape`
+        Bytes from 0 to 255.
+    turn : ndarray of int, likewise
+        Which of some simple numbers a byte of 0 stands for.
     digits : ndarray of float in (-1, 1), likewise
         Further digits of each entry.
     kind, where : int
-        What is peculiar, 0 for nothing, and at which column.
+        What is peculiar, and at which column.
     """
 
     def __init__(
-        self, data: bytes, window: tuple[int, ...], shape: tuple[int, ...], peculiar: bool
+        self,
+        data: bytes,
+        window: tuple[int, ...],
+        shape: tuple[int, ...],
+        peculiar: bool,
+        start: int,
     ) -> None:
         seed, oddity = data[0], data[1]
-        codes = np.frombuffer(data, np.uint8, offset=2).reshape(window).astype(np.intp)
         noise = _hashed(seed, shape)
+        self.shape = shape
         self.digits = (noise % 199 - 99.0) / 100 if seed else np.zeros(shape)
         self.kind, self.where = (oddity % 16, oddity // 16) if peculiar else (0, 0)
-        drawn = tuple(slice(-min(n, w), None) for n, w in zip(shape, window, strict=True))
-        kept = codes[drawn]
-        if kept.shape != shape:
-            # Far from the window, numbers that follow from the seed; round ones if it is 0.
-            rest = (noise // 199) % (256 if seed else 5)
-            rest[drawn] = kept
-            kept = rest
-        self.of: NDArray[np.intp] = kept
+        self.turn = np.full(shape, start)
+        for axis, n in enumerate(reversed(shape)):
+            self.turn += 3**axis * _from_end(n, axis)
+        # Beyond the window, what follows from the seed.
+        self.raw = (noise // 199) % 256 if seed else np.zeros(shape, dtype=np.intp)
+        drawn = np.frombuffer(data, np.uint8, offset=2).reshape(window)
+        last = tuple(slice(-min(n, w), None) for n, w in zip(shape, window, strict=True))
+        self.raw[last] = drawn[last]
+
+    def among(self, count: int, turns: int) -> NDArray[np.intp]:
+        """One of `count` things for each entry; bytes of 0 take turns among the first `turns`."""
+        return np.where(self.raw == 0, self.turn % turns, (self.raw - 1) % count)
+
+
+def _from_end(n: int, axis: int) -> NDArray[np.intp]:
+    """Places along the axis that is the `axis`-th from the last, counted from their end."""
+    return np.arange(n)[::-1].reshape((n, *(1 for _ in range(axis))))
 
 
 def _hashed(seed: int, shape: tuple[int, ...]) -> NDArray[np.intp]:
@@ -237,55 +261,64 @@ def _hashed(seed: int, shape: tuple[int, ...]) -> NDArray[np.intp]:
     number generators, OOPSLA 2014, figure 17.
     """
     place = np.full(shape, 1 + seed, dtype=np.uint64)
-    for axis, n in enumerate(shape):
-        # Counted from the end.
-        along = np.arange(n, 0, -1, dtype=np.uint64).reshape((-1,) + (1,) * (len(shape) - axis - 1))
-        place = place * np.uint64(1_000_003) + along
+    for axis, n in enumerate(reversed(shape)):
+        place = place * np.uint64(1_000_003) + _from_end(n, axis).astype(np.uint64)
     z = place * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return ((z ^ (z >> np.uint64(31))) >> np.uint64(8)).astype(np.intp)
 
 
-ZEROS, TWICE, SMALL, BIG, MIXED, ENDS = 8, 9, 10, 11, 12, 13
-"""Kinds of peculiar arrays; below 8, none."""
+ZEROS, TWICE, SMALL, BIG, MIXED = 8, 9, 10, 11, 12
+"""Kinds of peculiar arrays, of 16; the others are none."""
+
+FACTORS = {SMALL: TINY, BIG: LARGE}
 
 
 def _array(array: Array, codes: Codes, sizes: Mapping[str, int], scale: float) -> Any:
     domain = array.domain
     factor = 1.0 if not domain.scalable else scale if array.scale is None else array.scale
     made = MAKERS[domain.kind](domain, codes, sizes)
-    made = made * factor if factor != 1 else made
+    made = _neat(made * factor) if factor != 1 else made
     return made if array.shape else made.item()
 
 
 def _interval(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    interval = domain.interval
-    table, gap = _table(interval)
-    numbers = table[codes.of]
+    return _peculiar(_numbers(domain.interval, codes), codes, domain)
+
+
+def _numbers(interval: Interval, codes: Codes) -> Values:
+    """A number of the interval for each code."""
+    table = _table(interval)
+    chosen = codes.among(table.numbers.size, table.turns)
+    numbers = table.numbers[chosen]
     if codes.digits.any():
-        finer = np.round(numbers + codes.digits * gap[codes.of], 6)
+        finer = np.round(numbers + codes.digits * table.gaps[chosen], table.decimals)
         numbers = np.where(_inside(finer, interval), finer, numbers)
-    return _peculiar(numbers, codes, interval, domain.scalable)
-
-
-def _peculiar(numbers: Values, codes: Codes, interval: Interval, scalable: bool) -> Values:
-    """The array with what is peculiar about it; columns are places along its last axis."""
-    kind, column = codes.kind, codes.where % numbers.shape[-1]
-    if kind == ZEROS and 0.0 in interval:
-        numbers[..., column] = 0.0
-    elif kind == TWICE and numbers.shape[-1] > 1:
-        numbers[..., column] = numbers[..., column - 1]
-    elif kind == SMALL and scalable:
-        return numbers * TINY
-    elif kind == BIG and scalable:
-        return numbers * LARGE
-    elif kind == MIXED and scalable:
-        powers = np.arange(numbers.shape[-1]) + column
-        return numbers * 10.0 ** -(powers % 4)
-    elif kind in (ENDS, SMALL, BIG) and not scalable:
-        numbers[..., column] = _near_end(interval, upper=bool(codes.where % 2))
     return numbers
+
+
+def _peculiar(numbers: Values, codes: Codes, domain: Domain) -> Values:
+    """The array with what is peculiar about it; columns are places along its last axis."""
+    kind, columns = codes.kind, numbers.shape[-1]
+    column = codes.where % columns
+    if kind == ZEROS and columns > 1 and 0.0 in domain.interval:
+        numbers[..., column] = 0.0
+    elif kind == TWICE and columns > 1:
+        numbers[..., column] = numbers[..., column - 1]
+    elif kind >= SMALL and not domain.scalable:
+        numbers[..., column] = _near_end(domain.interval, upper=bool(codes.where % 2))
+    elif kind == MIXED:
+        return _neat(numbers * 10.0 ** -((np.arange(columns) + column) % 4))
+    elif kind in FACTORS:
+        return _neat(numbers * FACTORS[kind])
+    return numbers
+
+
+def _neat(numbers: Values) -> Values:
+    """Without the digits that multiplying leaves, such as 0.30000000000000004."""
+    flat = [float(f"{x:.12g}") for x in numbers.flat]
+    return np.array(flat).reshape(numbers.shape)
 
 
 def _near_end(interval: Interval, *, upper: bool) -> float:
@@ -306,43 +339,68 @@ def _inside(numbers: Values, interval: Interval) -> NDArray[np.bool_]:
     return above & below
 
 
+@dataclass(frozen=True)
+class Table:
+    """The numbers of an interval that bytes stand for.
+
+    Attributes
+    ----------
+    numbers : ndarray, shape (255,)
+        The simplest first.
+    turns : int
+        How many of them bytes of 0 give in turns.
+    gaps : ndarray, shape (255,)
+        How far further digits may carry each of them.
+    decimals : int
+        To which those are rounded.
+    """
+
+    numbers: Values
+    turns: int
+    gaps: Values
+    decimals: int
+
+
 @lru_cache(maxsize=256)
-def _table(interval: Interval) -> tuple[Values, Values]:
-    """The number of each byte, and how far its further digits may carry it."""
+def _table(interval: Interval) -> Table:
     low, high = interval.low, interval.high
-    simple = [x for x in ROUND if x in interval]
     if math.isinf(low) and math.isinf(high):
-        filling = np.linspace(-2.5, 2.5, 249)
-    elif low == 0 and math.isinf(high):
-        # As many below 1 as above.
-        filling = np.geomspace(0.05, 5.0, 247)
-        simple = [x for x in (*simple, 4, 3) if x in interval]
+        filling = np.linspace(-2.5, 2.5, 251)
     elif math.isinf(high):
-        filling = low + np.geomspace(0.05, 5.0, 247)
+        filling = low + max(1.0, abs(low)) * np.geomspace(0.05, 5.0, 251)
     elif math.isinf(low):
-        filling = high - np.geomspace(0.05, 5.0, 247)
+        filling = high - max(1.0, abs(high)) * np.geomspace(5.0, 0.05, 251)
     else:
-        filling = low + (high - low) * np.linspace(0.0, 1.0, 251)[1:-1]
-    spread = filling.max() - filling.min()
-    decimals = max(0, 2 - math.floor(math.log10(spread)))
-    simple = [x for x in simple if abs(x) <= 3 * max(abs(filling.max()), abs(filling.min()))]
-    rounded = [x for x in np.round(filling, decimals) if x in interval]
-    rest = [x for x in dict.fromkeys([*rounded, *filling]) if x not in simple and x in interval]
-    rest = sorted(rest[: 256 - len(simple)], key=abs)
-    numbers = np.array([*simple, *rest], dtype=float)
-    numbers = np.resize(numbers, 256)
+        filling = np.linspace(low, high, 253)[1:-1]
+    least, most = float(filling[0]), float(filling[-1])
+    decimals = 2 - math.floor(math.log10(most - least))
+    near = [end + step for end in (low, high) for step in (1, -1, 2, -2, 0.5, -0.5)]
+    parts = [round(least + part * (most - least), decimals + 1) for part in (0.75, 0.25, 0.5)]
+    simple = [x for x in (*ROUND, *near) if x in interval and abs(x) <= 3 * max(-least, most)]
+    simple += [x for x in parts if x in interval and len(simple) < TURNS]
+    # A 0 among them comes after those that bytes of 0 give.
+    nonzero = list(dict.fromkeys(x for x in simple if x)) or [(least + most) / 2]
+    turns = min(TURNS, len(nonzero))
+    simple = [*nonzero[:turns], *([0.0] if 0.0 in interval else []), *nonzero[turns:]]
+    rounded = np.round(filling, decimals)
+    rest = np.unique(np.where(_inside(rounded, interval), rounded, filling))
+    rest = rest[~np.isin(rest, simple)]
+    rest = rest[np.argsort(np.abs(rest - simple[0]), kind="stable")]
+    numbers = np.resize(np.concatenate([simple, rest]), 255)
     ordered = np.unique(numbers)
     gaps = np.gradient(ordered) if ordered.size > 1 else np.zeros(1)
-    return numbers, np.abs(gaps[np.searchsorted(ordered, numbers)]) * 0.5
+    return Table(numbers, turns, gaps[np.searchsorted(ordered, numbers)] / 2, decimals + 3)
 
 
 def _set(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    return _repeated(np.array(domain.numbers, dtype=float)[codes.of % len(domain.numbers)], codes)
+    count = len(domain.numbers)
+    return _repeated(np.array(domain.numbers, dtype=float)[codes.among(count, count)], codes)
 
 
 def _labels(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
     assert domain.size is not None
-    return _repeated(codes.of % domain.size.value(sizes), codes)
+    count = domain.size.value(sizes)
+    return _repeated(codes.among(count, count), codes)
 
 
 def _repeated(chosen: Values, codes: Codes) -> Values:
@@ -356,20 +414,16 @@ def _repeated(chosen: Values, codes: Codes) -> Values:
 
 
 def _one_hot(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    classes = codes.of.shape[domain.axis]
+    classes = codes.shape[domain.axis]
     # Of each column its last code, which is drawn for arrays of any size.
-    chosen = _repeated(np.take(codes.of, -1, axis=domain.axis) % classes, codes)
-    among = np.moveaxis(np.zeros(codes.of.shape), domain.axis, -1)
-    np.put_along_axis(among, chosen[..., None], 1.0, axis=-1)
+    last = np.take(codes.among(classes, classes), -1, axis=domain.axis)
+    among = np.moveaxis(np.zeros(codes.shape), domain.axis, -1)
+    np.put_along_axis(among, np.asarray(_repeated(last, codes))[..., None], 1.0, axis=-1)
     return np.ascontiguousarray(np.moveaxis(among, -1, domain.axis))
 
 
-def _matrix(codes: Codes) -> Values:
-    return _interval(Domain(), codes, {})
-
-
 def _symmetric(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    return _mirrored(_matrix(codes))
+    return _mirrored(_peculiar(_numbers(Interval(), codes), codes, domain))
 
 
 def _mirrored(numbers: Values) -> Values:
@@ -379,30 +433,27 @@ def _mirrored(numbers: Values) -> Values:
 
 
 def _positive_definite(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
-    """``L L^T``, with `L` lower triangular: the identity for codes of 0."""
-    peculiar, codes.kind = codes.kind, 0
-    L = np.tril(_matrix(codes), -1) / 2
+    """``L L^T``, with `L` lower triangular."""
+    L = np.tril(_numbers(Interval(), codes), -1) / 2
     diagonal = np.einsum("...ii->...i", L)
-    diagonal += _table(Interval(0.0))[0][np.einsum("...ii->...i", codes.of)].clip(0.5, 2.0)
-    if peculiar == MIXED:
+    diagonal += np.einsum("...ii->...i", _numbers(Interval(0.0), codes)).clip(0.5, 2.0)
+    if codes.kind == MIXED:
         L *= 10.0 ** -(np.arange(L.shape[-1]) % 3)[:, None]
-    A = _mirrored(np.round(L @ np.swapaxes(L, -1, -2), 12))
-    return A * {SMALL: TINY, BIG: LARGE}.get(peculiar, 1.0)
+    A = _mirrored(_neat(L @ np.swapaxes(L, -1, -2)))
+    return _neat(A * FACTORS[codes.kind]) if codes.kind in FACTORS else A
 
 
 def _orthogonal(domain: Domain, codes: Codes, sizes: Mapping[str, int]) -> Values:
     """Cayley's ``(I - S)(I + S)^-1`` of a skew `S`, with some columns negated.
 
-    The identity for codes of 0. Cayley, Sur quelques propriétés des déterminants gauches,
-    J. reine angew. Math. 32 (1846) 119-123; the signs reach what it leaves out.
+    A. Cayley, Sur quelques proprietes des determinants gauches, J. reine angew. Math. 32 (1846)
+    119-123; the signs reach what it leaves out.
     """
-    codes.kind = 0
-    numbers = _matrix(codes)
-    lower = np.tril(numbers, -1)
+    lower = np.tril(_numbers(Interval(), codes), -1)
     S = lower - np.swapaxes(lower, -1, -2)
     eye = np.eye(S.shape[-1])
     Q = np.swapaxes(np.linalg.solve(eye - S, eye + S), -1, -2)
-    signs = 1.0 - 2.0 * (np.einsum("...ii->...i", codes.of) % 2)
+    signs = 1.0 - 2.0 * (np.einsum("...ii->...i", codes.raw) % 2)
     return Q * signs[..., None, :] + 0.0
 
 

@@ -116,7 +116,7 @@ def pytest_runtest_makereport(
     report = yield
     errors = gradient_errors(call.excinfo.value) if call.excinfo else []
     if errors and not item.config.getoption("fulltrace", False):
-        report.longrepr = readable(errors, item.config)
+        report.longrepr = readable(errors, item)
     listener = item.stash.get(LISTENER, None)
     if listener:
         listener.follow(report)
@@ -310,27 +310,27 @@ def gradient_errors(error: BaseException) -> list[BaseException]:
     return [e for errors in inner for e in errors] if all(inner) else []
 
 
-def readable(errors: list[BaseException], config: pytest.Config) -> ReprExceptionInfo:
+def readable(errors: list[BaseException], item: pytest.Item) -> ReprExceptionInfo:
     """What pytest shows: the report, the notes of Hypothesis, and the lines that called."""
     entries = []
     for k, error in enumerate(errors):
         text = "\n".join([str(error), *notes(error)]).rstrip()
         lines = ["", *text.splitlines()] if k else text.splitlines()
         # Each place stands below the lines of its entry, so all but the first have none.
-        for place in places(error, config):
+        for place in places(error, item):
             entries.append(ReprEntry(lines, None, None, place, "value"))
             lines = []
-    *_, crash = places(errors[0], config)
+    *_, crash = places(errors[0], item)
     headline = str(errors[0]).partition("\n")[0]
     crash = ReprFileLocation(crash.path, crash.lineno, f"{crash.message}: {headline}")
-    if config.getoption("tbstyle", "auto") == "line":  # pytest adds the place itself
+    if item.config.getoption("tbstyle", "auto") == "line":  # pytest adds the place itself
         entries = [dataclasses.replace(entry, reprfileloc=None) for entry in entries]
     return ReprExceptionInfo(ReprTraceback(entries, None, "value"), crash)
 
 
-def places(error: BaseException, config: pytest.Config) -> list[ReprFileLocation]:
+def places(error: BaseException, item: pytest.Item) -> list[ReprFileLocation]:
     """The user's own lines that led to the check, the innermost with the name of the error."""
-    *outer, (path, line, _) = callers(error, config)
+    *outer, (path, line, _) = callers(error, item)
     return [
         *(ReprFileLocation(path, line, f"in {name}") for path, line, name in outer),
         ReprFileLocation(path, line, type(error).__name__),
@@ -348,7 +348,7 @@ def notes(error: BaseException) -> list[str]:
     return kept
 
 
-def callers(error: BaseException, config: pytest.Config) -> list[tuple[str, int, str]]:
+def callers(error: BaseException, item: pytest.Item) -> list[tuple[str, int, str]]:
     """Path, line and function of the calls that are the user's own, the innermost last."""
     hidden = [
         str(Path(module.__file__).parent)
@@ -356,19 +356,19 @@ def callers(error: BaseException, config: pytest.Config) -> list[tuple[str, int,
         if (module := sys.modules.get(name)) and module.__file__
     ]
     found: list[tuple[str, int, str]] = []
-    frames = list(traceback.walk_tb(error.__traceback__))
-    for frame, line in frames:
+    for frame, line in traceback.walk_tb(error.__traceback__):
         code = frame.f_code
         inside = any(Path(code.co_filename).is_relative_to(folder) for folder in hidden)
         if inside or frame.f_locals.get("__tracebackhide__"):
             continue
-        path = shown(code.co_filename, config)
+        path = shown(code.co_filename, item.config)
         # What Hypothesis makes of a test has the test's name and file, and calls it.
         if found and (found[-1][0], found[-1][2]) == (path, code.co_name):
             found.pop()
         found.append((path, line, code.co_name))
-    frame, line = frames[-1]
-    return found or [(shown(frame.f_code.co_filename, config), line, frame.f_code.co_name)]
+    # Where none of their lines led to the check, as with `given`, it is the test itself.
+    _, start, name = item.location
+    return found or [(shown(str(item.path), item.config), (start or 0) + 1, name)]
 
 
 def shown(path: str, config: pytest.Config) -> str:

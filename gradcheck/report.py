@@ -390,7 +390,8 @@ class GradientReport:
     diagnoses : tuple of Diagnosis
         Kinds of mistake that explain a failure, most likely first.
     reproduce : str
-        The point and the data of the check, in short.
+        The point and the data of the check, in short; where they were drawn, code that repeats
+        it.
     blame : Blame or None
         Which equations are wrong, where probes allow to tell.
     convention : str
@@ -446,7 +447,7 @@ class GradientReport:
         return self.text()
 
     def text(self, *, color: bool = False) -> str:
-        """The report for reading: at most 40 lines of 100 columns.
+        """The report for reading: at most 40 lines of 100 columns, and code to reproduce it.
 
         Parameters
         ----------
@@ -458,6 +459,8 @@ class GradientReport:
         if len(lines) > LINES:
             # The end tells how to go on, so that the middle is left out.
             lines = [*lines[: LINES - 4], "  ... more in `report.blocks`", *lines[-3:]]
+        if "\n" in self.reproduce and self.verdict != Verdict.PASS:
+            lines += ["  reproduce:", *self.reproduce.splitlines()]
         if color:
             lines[0] = _colored(lines[0], str(self.verdict))
         return "\n".join(lines)
@@ -491,7 +494,7 @@ class GradientReport:
             lines.append(f"and {len(errors) - SHOWN} more findings, in `report.findings`")
         lines += self._table() + self._details()
         lines += self._explained(causes, said=not errors) + self._warnings()
-        if self.reproduce:
+        if self.reproduce and "\n" not in self.reproduce:
             lines.append(f"  reproduce: {self.reproduce}")
         return lines
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 import keyword
+import math
 import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +27,18 @@ from typing import NoReturn
 
 from gradcheck.errors import InvalidInput, InvalidType
 
-__all__ = ["Array", "Domain", "Interval", "Place", "Range", "Relation", "Size", "Spec", "parse"]
+__all__ = [
+    "HUGE",
+    "Array",
+    "Domain",
+    "Interval",
+    "Place",
+    "Range",
+    "Relation",
+    "Size",
+    "Spec",
+    "parse",
+]
 
 OPERATORS = {
     "+": operator.add,
@@ -49,6 +61,9 @@ MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "==": "==", "!
 """The comparison with its two sides exchanged."""
 
 INFINITY = float("inf")
+
+HUGE = 1e100
+"""Largest scale and end of an interval: squares and products of a few are still finite."""
 
 
 @dataclass(frozen=True)
@@ -283,6 +298,14 @@ class Relation:
             )
         except ZeroDivisionError:
             return False
+
+    def bounds_of(self, name: str) -> Iterator[tuple[str, Size]]:
+        """How it compares a dimension with a size that does not depend on it."""
+        sides = (self.left, self.comparison, self.right)
+        mirrored = (self.right, MIRRORED[self.comparison], self.left)
+        for one, sign, other in (sides, mirrored):
+            if one.name == name and name not in other.names:
+                yield sign, other
 
 
 @dataclass(frozen=True)
@@ -594,8 +617,8 @@ class _Clause:
         self.take()
         scale = self._number()
         place = start.to(self.last)
-        if not 0 < scale < INFINITY:
-            raise place.error("a scale is a positive number")
+        if not 1 / HUGE <= scale <= HUGE:
+            raise place.error("a scale is a positive number, neither tiny nor huge")
         if not domain.scalable:
             raise place.error(f"the domain `{domain}` itself says how large the entries are")
         return scale
@@ -654,10 +677,19 @@ class _Clause:
             raise start.place.to(stop.place).error(
                 f"nothing lies between {low:g} and {high:g}: the first end is the lower one"
             )
-        infinite_low, infinite_high = low == -INFINITY, high == INFINITY
+        for end in (low, high):
+            if HUGE < abs(end) < INFINITY:
+                raise start.place.to(stop.place).error(
+                    f"an end beyond {HUGE:g} is too far out to compute with; write inf for no end"
+                )
         interval = Interval(
-            low, high, start.text == "(" or infinite_low, stop.text == ")" or infinite_high
+            low,
+            high,
+            start.text == "(" or low == -INFINITY,
+            stop.text == ")" or high == INFINITY,
         )
+        if math.isfinite(high - low) and (low + high) / 2 not in interval:
+            raise start.place.to(stop.place).error(f"no number lies between {low!r} and {high!r}")
         return Domain("interval", interval=interval)
 
     def _named_domain(self) -> Domain:

@@ -15,9 +15,12 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
+
+import numpy as np
 
 from gradcheck.errors import InvalidInput
-from gradcheck.shapespec import MIRRORED, Place, Relation, Size, Spec
+from gradcheck.shapespec import Place, Relation, Size, Spec
 
 __all__ = ["LARGEST", "Sizes"]
 
@@ -26,7 +29,12 @@ LARGEST = 6
 check of all their entries takes milliseconds."""
 
 MANY = 12
-"""Sizes among which a fifth of the choices goes to the smallest and to equal ones."""
+"""Among more sizes than these, the smallest and those chosen before would be rare."""
+
+AT_LEAST_1 = (">=", Size(1))
+
+RARELY = (False,) * 4 + (True,)
+"""How often one of them is chosen all the same."""
 
 STEPS = 100_000
 """Combinations of sizes that are tried at most: a second's work."""
@@ -51,12 +59,17 @@ class Sizes:
     """
 
     def __init__(self, spec: Spec) -> None:
+        self.spec = spec
         self.defined = _definitions(spec)
         self.names = spec.dimensions
         self.free = tuple(name for name in self.names if name not in self.defined)
         relations = [
             Relation(self._replaced(r.left), r.comparison, self._replaced(r.right), r.place)
             for r in (*spec.relations, *_positive(spec))
+        ]
+        # A size that is chosen from a range is at least 1 as it is.
+        relations = [
+            r for r in relations if not (r.left.name and (r.comparison, r.right) == AT_LEAST_1)
         ]
         self.ranges = _ranges(spec, self.free, relations)
         last = {name: k for k, name in enumerate(self.free)}
@@ -70,23 +83,45 @@ class Sizes:
         self.options = lru_cache(maxsize=4096)(self._options)
         self._find_any(relations)
 
-    def choose(self, among: Callable[[Sequence[int]], int]) -> dict[str, int]:
+    def choose(self, among: Callable[[Sequence[Any]], Any]) -> dict[str, int]:
         """Sizes of all dimensions.
 
         Parameters
         ----------
         among : callable
-            Chooses one of some sizes, which rise.
+            Chooses one of some values, the simplest of which is the first.
         """
         sizes: dict[str, int] = {}
         for k, name in enumerate(self.free):
             options = self.options(k, self._relevant(k, sizes))
-            if len(options) > MANY:
-                # Among many sizes, the smallest and equal ones would be rare.
-                special = [options[0], *(n for n in sizes.values() if n in options)]
-                options = (*special * (len(options) // (4 * len(special))), *options)
+            if len(options) > MANY and among(RARELY):
+                options = tuple({options[0]: 0, **{n: 0 for n in sizes.values() if n in options}})
             sizes[name] = among(options)
         return {name: self.full(name, sizes) for name in self.names}
+
+    def measured(self, arrays: Mapping[str, Any]) -> dict[str, int]:
+        """Sizes of the dimensions in arrays that somebody else has made.
+
+        Raises
+        ------
+        InvalidInput
+            If an array is missing or has another shape than the spec says.
+        """
+        found: dict[str, int] = {}
+        for array in self.spec.arrays:
+            if array.name not in arrays:
+                raise InvalidInput(f"`{array.name}` is missing; the spec names it")
+            shape = np.shape(arrays[array.name])
+            found.update({s.name: n for s, n in zip(array.shape, shape, strict=False) if s.name})
+        for array in self.spec.arrays:
+            shape = np.shape(arrays[array.name])
+            if len(shape) != len(array.shape) or any(
+                set(size.names) <= found.keys() and size.value(found) != n
+                for size, n in zip(array.shape, shape, strict=True)
+            ):
+                due = " ".join(map(str, array.shape))
+                raise InvalidInput(f"`{array.name}` has shape {shape}; the spec says: {due}")
+        return {name: found[name] for name in self.names if name in found}
 
     def full(self, name: str, sizes: Mapping[str, int]) -> int:
         """A size, computed if an equation says so."""
@@ -111,14 +146,17 @@ class Sizes:
         linked = self.linked[self.free[k]]
         return tuple((name, sizes[name]) for name in self.free[:k] if name in linked)
 
-    def _options(self, k: int, chosen: tuple[tuple[str, int], ...]) -> tuple[int, ...]:
+    def _options(self, k: int, chosen: tuple[tuple[str, int], ...]) -> Sequence[int]:
         """Sizes of the `k`-th dimension that some choice of the others completes."""
-        linked = self.linked[self.free[k]]
-        others = [j for j in range(k + 1, len(self.free)) if self.free[j] in linked]
+        name = self.free[k]
+        others = [j for j in range(k + 1, len(self.free)) if self.free[j] in self.linked[name]]
         steps = [STEPS]
+        possible = self._possible(k, dict(chosen))
+        if not (self.due[k] or others):
+            return possible
         found = []
-        for n in self.ranges[self.free[k]]:
-            sizes = {**dict(chosen), self.free[k]: n}
+        for n in possible:
+            sizes = {**dict(chosen), name: n}
             if self._holds(k, sizes) and self._completes(others, sizes, steps):
                 found.append(n)
         return tuple(found)
@@ -127,7 +165,7 @@ class Sizes:
         if not others:
             return True
         k, *rest = others
-        for n in self.ranges[self.free[k]]:
+        for n in self._possible(k, sizes):
             steps[0] -= 1
             if steps[0] < 0:
                 raise InvalidInput(
@@ -139,6 +177,22 @@ class Sizes:
                 return True
         sizes.pop(self.free[k], None)
         return False
+
+    def _possible(self, k: int, sizes: Mapping[str, int]) -> range:
+        """Sizes of the `k`-th dimension between those that relations compare it with."""
+        name = self.free[k]
+        low, high = self.ranges[name].start, self.ranges[name].stop - 1
+        for relation in self.due[k]:
+            for sign, other in relation.bounds_of(name):
+                try:
+                    bound = other.value(sizes)
+                except ZeroDivisionError:
+                    continue
+                if sign in (">", ">=", "=", "=="):
+                    low = max(low, bound + (sign == ">"))
+                if sign in ("<", "<=", "=", "=="):
+                    high = min(high, bound - (sign == "<"))
+        return range(low, high + 1)
 
     def _holds(self, k: int, sizes: Mapping[str, int]) -> bool:
         return all(relation.holds(sizes) for relation in self.due[k])
@@ -207,7 +261,7 @@ def _positive(spec: Spec) -> Iterator[Relation]:
             if size.name:
                 seen.setdefault(size, relation.place)
     for size, place in seen.items():
-        yield Relation(size, ">=", Size(1), place)
+        yield Relation(size, *AT_LEAST_1, place)
 
 
 def _ranges(spec: Spec, free: Sequence[str], relations: Sequence[Relation]) -> dict[str, range]:
@@ -216,17 +270,13 @@ def _ranges(spec: Spec, free: Sequence[str], relations: Sequence[Relation]) -> d
     low: dict[str, int] = {}
     high: dict[str, int] = {}
     for relation in relations:
-        for one, sign, other in (
-            (relation.left, relation.comparison, relation.right),
-            (relation.right, MIRRORED[relation.comparison], relation.left),
-        ):
-            if one.name is None or other.number is None:
-                continue
-            number = other.number
-            if sign in (">", ">="):
-                low[one.name] = max(low.get(one.name, 1), number + (sign == ">"))
-            elif sign in ("<", "<="):
-                high[one.name] = min(high.get(one.name, number), number - (sign == "<"))
+        for name in relation.names:
+            for sign, other in relation.bounds_of(name):
+                number = other.number
+                if number is not None and sign in (">", ">="):
+                    low[name] = max(low.get(name, 1), number + (sign == ">"))
+                elif number is not None and sign in ("<", "<="):
+                    high[name] = min(high.get(name, number), number - (sign == "<"))
     found = {}
     for name in free:
         least = low.get(name, 1)

@@ -13,13 +13,15 @@ docs/strategies.md has the language of specs (`shapespec`) and what is drawn (`d
 
 from __future__ import annotations
 
-import ast
 import functools
 import inspect
+import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import hypothesis
@@ -29,11 +31,12 @@ from hypothesis.errors import FailedHealthCheck, Unsatisfiable, UnsatisfiedAssum
 
 from gradcheck.calls import Bound, Plan, plan
 from gradcheck.check import check_gradient
-from gradcheck.domains import Arrays, assemble, code_of, distinct
+from gradcheck.domains import Arrays, assemble, distinct
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
-from gradcheck.shapespec import INFINITY, Spec, parse
+from gradcheck.reproduction import assigned, snippet
+from gradcheck.shapespec import HUGE, INFINITY, Interval, Spec, parse
 from gradcheck.sizes import Sizes
 from gradcheck.verdict import Verdict
 
@@ -72,8 +75,10 @@ def shapes(spec: str, *, scale: float = 1.0) -> st.SearchStrategy[Arrays]:
 def _checked_scale(scale: float) -> float:
     if isinstance(scale, bool) or not isinstance(scale, (int, float, np.floating, np.integer)):
         raise InvalidType(f"`scale`: expected a number, got {scale!r}")
-    if not 0 < scale < INFINITY:
-        raise InvalidInput(f"`scale`: expected a positive number, got {scale!r}")
+    if not 1 / HUGE <= scale <= HUGE:
+        raise InvalidInput(
+            f"`scale`: expected a positive number, neither tiny nor huge, got {scale!r}"
+        )
     return float(scale)
 
 
@@ -90,7 +95,9 @@ class _Drawing:
         self.draw = draw
 
     def choose(self, options: Sequence[Option]) -> Option:
-        return self.draw(st.sampled_from(options)) if len(options) > 1 else options[0]
+        if len(options) == 1:
+            return options[0]
+        return options[self.draw(st.integers(0, len(options) - 1))]
 
     def bytes(self, count: int) -> bytes:
         return self.draw(st.binary(min_size=count, max_size=count))
@@ -100,8 +107,11 @@ class _Named(Arrays):
     """Arrays that are printed as code elsewhere, and here by their sizes."""
 
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{name}={n}" for name, n in self.sizes.items())
-        return f"<{sizes}>" if sizes else "<numbers>"
+        return f"<{_sizes(self)}>"
+
+
+def _sizes(arrays: Arrays) -> str:
+    return ", ".join(f"{name}={n}" for name, n in arrays.sizes.items()) or "no sizes"
 
 
 def given(
@@ -160,6 +170,9 @@ def given(
     return checker.decorate
 
 
+DEADLINE = timedelta(milliseconds=200)
+"""Of Hypothesis where nobody sets one: its documentation of `settings.deadline`."""
+
 REPORT = "report"
 """The argument of a test that gets the report."""
 
@@ -178,6 +191,11 @@ class _Checker:
     params: Callable[..., Any] | None
     inconclusive: float
     options: Mapping[str, Any]
+
+    @property
+    def callables(self) -> dict[str, Callable[..., Any] | None]:
+        """Those of the user's, by what they are for."""
+        return {"cost": self.cost, "grad": self.grad, "params": self.params}
 
     @functools.cached_property
     def plan(self) -> Plan:
@@ -204,35 +222,43 @@ class _Checker:
         ours = [a.name for a in arguments if a.name in (*self.spec.names, drawn, REPORT)]
         theirs = [a for a in arguments if a.name not in ours]
 
+        signature = inspect.Signature(
+            sorted(
+                [*theirs, inspect.Parameter(drawn, inspect.Parameter.KEYWORD_ONLY)],
+                key=lambda argument: argument.kind,
+            )
+        )
+
         @functools.wraps(test)
         def example(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            arrays = kwargs.pop(drawn)
-            given = {name: arrays[name] for name in ours if name in arrays}
+            # By name, since what is ours may stand between what is theirs.
+            given = signature.bind(*args, **kwargs).arguments
+            arrays = self._complete(given.pop(drawn))
+            copies = copy_arrays(dict(arrays))
+            given |= {name: copies[name] for name in ours if name in copies}
             if drawn in ours:
-                given[drawn] = Arrays(arrays, arrays.sizes)
-            given = copy_arrays(given)
+                given[drawn] = Arrays(copies, arrays.sizes)
             if REPORT in ours and REPORT not in arrays:
-                return test(*args, **kwargs, **given, report=self.check(arrays))
+                return test(**given, report=self.check(arrays, run))
             try:
-                returned = test(*args, **kwargs, **given)
+                returned = test(**given)
             except UnsatisfiedAssumption:
                 raise
             except Exception:
-                hypothesis.note("\n".join(["import numpy as np", "", *_assigned(arrays)]))
+                hypothesis.note(f"import numpy as np\n\n{assigned(arrays)}")
                 raise
-            self.check(arrays)
+            self.check(arrays, run)
             return returned
 
-        strategy = _arrays(self.spec, self.sizes, self.scale, _Named)
-        extra = inspect.Parameter(drawn, inspect.Parameter.KEYWORD_ONLY)
-        signature = inspect.Signature(sorted([*theirs, extra], key=lambda a: a.kind))
         example.__signature__ = signature  # type: ignore[attr-defined]
+        strategy = _arrays(self.spec, self.sizes, self.scale, _Named)
         drawing = hypothesis.given(**{drawn: strategy})(example)
 
         def run(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             _ = self.plan  # what is wrong with the call itself is said at once
+            _adapt_settings(run)
             tally = _Tally(self.inconclusive)
             token = _tally.set(tally)
             try:
@@ -251,88 +277,90 @@ class _Checker:
         for name in ("__name__", "__qualname__", "__doc__", "__module__"):
             setattr(run, name, getattr(test, name))
         run.__signature__ = inspect.Signature(theirs)  # type: ignore[attr-defined]
+        run.__wrapped__ = test  # type: ignore[attr-defined]
         run.__gradcheck__ = True  # type: ignore[attr-defined]
+        run.__dict__.update(self.callables)  # for the code that repeats a check
         return run
 
-    def check(self, arrays: Arrays) -> GradientReport:
+    def _complete(self, arrays: Mapping[str, Any]) -> Arrays:
+        """The arrays with their sizes, also where they come from ``@example(arrays={...})``."""
+        if isinstance(arrays, Arrays):
+            return arrays
+        return Arrays(arrays, self.sizes.measured(arrays))
+
+    def check(self, arrays: Arrays, test: Test) -> GradientReport:
         """Check at a draw: fail, reject it, or give the report of a pass."""
         __tracebackhide__ = True
         bound = self.plan.at(arrays)
         if _is_undefined(bound):
-            _reject("the cost is not finite there", None)
+            _reject("the cost is not finite there", arrays, None)
+        options = self._options(arrays, bound)
+        repeated = functools.partial(snippet, arrays, self.plan, self.callables, options, test)
         try:
-            report = check_gradient(
-                bound.cost,
-                bound.grad,
-                bound.params,
-                args=bound.args,
-                **self._options(arrays, bound),
-            )
-            if report.verdict == Verdict.FAIL:
-                raise GradientError(replace(report, reproduce="the code below"))
+            report = self._report(arrays)
         except Exception:
-            hypothesis.note(self.code(arrays))
+            hypothesis.note(repeated())
             raise
+        if report.verdict == Verdict.FAIL:
+            self._tell_larger(arrays, report)
+            raise GradientError(replace(report, reproduce=repeated()))
         if report.verdict != Verdict.PASS:
-            _reject(_reason(report), report)
+            _reject(_reason(report), arrays, report)
         hypothesis.target(_ratio(report), label="distance from the derivative, in error bars")
         tally = _tally.get()
         if tally:
             tally.checked += 1
         return report
 
+    def _tell_larger(self, arrays: Arrays, report: GradientReport) -> None:
+        """Note what a larger point says, since at sizes of 1 and 2 many mistakes are the same."""
+        tally = _tally.get()
+        if tally is None:
+            return
+        if tally.larger is None:
+            tally.larger = self._at_larger(arrays, report)
+        where, said = tally.larger
+        if said != _headline(report):
+            hypothesis.note(f"with {where}: {said}")
+
+    def _at_larger(self, arrays: Arrays, report: GradientReport) -> tuple[str, str]:
+        """Sizes and headline of a point whose sizes differ, or of the first draw that failed."""
+        larger = distinct(self.spec, scale=self.scale)
+        try:
+            found = self._report(larger)
+        except Exception:
+            found = report
+        if found.verdict != Verdict.FAIL:
+            found = report
+        return _sizes(arrays if found is report else larger), _headline(found)
+
+    def _report(self, arrays: Arrays) -> GradientReport:
+        bound = self.plan.at(arrays)
+        return check_gradient(
+            bound.cost, bound.grad, bound.params, args=bound.args, **self._options(arrays, bound)
+        )
+
     def _options(self, arrays: Arrays, bound: Bound) -> dict[str, Any]:
         options = {name: value for name, value in self.options.items() if name != "wrt"}
         sizes = {name: n for name, n in arrays.sizes.items() if n > 0}
         options["dimensions"] = {**sizes, **options.get("dimensions", {})}
-        if "bounds" not in options:
-            options["bounds"] = _bounds(self.spec, bound.names)
-        return options
+        limits = _bounds(self.spec, bound.names)
+        return {"bounds": limits, **options} if limits else options
 
-    def code(self, arrays: Arrays) -> str:
-        """Code that repeats the check at a draw."""
-        imports, names, remarks = [], {}, []
-        objects = {"cost": self.cost, "grad": self.grad, "params": self.params}
-        for role, thing in objects.items():
-            if thing is None:
-                continue
-            where = _importable(thing)
-            names[role] = role
-            if where is None:
-                remarks.append(f"# {role}: {_described(thing)}")
-            else:
-                module, name = where
-                names[role] = name if name not in names.values() else role
-                head, *_ = name.partition(".")
-                alias = f" as {role}" if names[role] != name else ""
-                imports.append(f"from {module} import {head}{alias}")
-        options = {k: v for k, v in self.options.items() if k not in ("wrt", "dimensions")}
-        plain = {k: v for k, v in options.items() if _is_literal(v)}
-        odd = [f"{name}=" for name in options if name not in plain]
-        if odd:
-            remarks.append(f"# and the options {', '.join(odd)} of the test")
-        jac = ", jac=True" if self.grad is None else ""
-        made = f", params={names['params']}" if self.params else ""
-        call = {**plain, "dimensions": arrays.sizes}
-        if self.plan.names != self.plan.order:
-            call["wrt"] = self.plan.names
-        return "\n".join(
-            [
-                "import numpy as np",
-                "from gradcheck import assert_gradient",
-                "from gradcheck.calls import bind",
-                *dict.fromkeys(imports),
-                "",
-                *remarks,
-                *_assigned(arrays),
-                f"bound = bind({names['cost']}, {names.get('grad', 'None')}, arrays, "
-                f"wrt={self.plan.order!r}{jac}{made})",
-                "assert_gradient(",
-                "    bound.cost, bound.grad, bound.params, args=bound.args,",
-                *(f"    {name}={value!r}," for name, value in call.items()),
-                ")",
-            ]
-        )
+
+def _adapt_settings(test: Test) -> None:
+    """Leave out of a test's settings what serves quick functions of plain values.
+
+    A check calls the cost many times for each entry, so that the deadline that Hypothesis has
+    where nobody sets one says nothing. Its last phase would make a hundred failing checks more,
+    to find that all the arrays together may not be "any other generated value".
+    """
+    name = "_hypothesis_internal_use_settings"
+    settings = getattr(test, name, None)
+    if settings:
+        deadline = None if settings.deadline == DEADLINE else settings.deadline
+        phases = [phase for phase in settings.phases if phase != hypothesis.Phase.explain]
+        setattr(test, name, hypothesis.settings(settings, deadline=deadline, phases=phases))
 
 
 class _Tally:
@@ -347,28 +375,43 @@ class _Tally:
     def __init__(self, allowed: float) -> None:
         self.allowed = allowed
         self.checked = 0
-        self.rejected: Counter[str] = Counter()
-        self.last: GradientReport | None = None
+        self.reasons: Counter[str] = Counter()
+        self.simplest: Arrays | None = None
+        self.report: GradientReport | None = None
+        self.larger: tuple[str, str] | None = None
+
+    def reject(self, reason: str, arrays: Arrays, report: GradientReport | None) -> None:
+        """Count a draw that could not be checked."""
+        self.reasons[reason] += 1
+        if self.simplest is None or _entries(arrays) < _entries(self.simplest):
+            self.simplest, self.report = arrays, report
 
     def verify(self) -> None:
         """Fail if nothing was checked, or too little."""
         __tracebackhide__ = True
-        rejected = sum(self.rejected.values())
+        rejected = sum(self.reasons.values())
         draws = self.checked + rejected
         if self.checked and rejected <= self.allowed * draws:
             return
-        lines = [f"{rejected} of {draws} draws were inconclusive, {self.allowed:.0%} may be"]
-        if not self.checked:
-            lines = [f"nothing was checked: all {draws} draws were inconclusive"]
         if not draws:
-            lines = ["nothing was checked: no draw reached the check"]
-        lines += [f"  {count} times: {reason}" for reason, count in self.rejected.most_common()]
-        if draws:
-            lines.append(
-                "  help: describe the arrays so that draws keep away from there (`in positive`, "
-                "`scale=0.1`), set on_kink= or resolution=, or allow more with inconclusive="
-            )
-        raise GradientUnchecked("\n".join(lines), self.last)
+            raise GradientUnchecked("nothing was checked: no draw reached the check", None)
+        headline = f"{rejected} of {draws} draws were inconclusive"
+        lines = [
+            f"{headline}; `inconclusive=` allows {self.allowed:.0%}"
+            if self.checked
+            else f"nothing was checked: {headline}",
+            *(f"  {count} times: {reason}" for reason, count in self.reasons.most_common()),
+            "  help: keep draws away from there with another domain or a scale=, set on_kink= or",
+            "      resolution=, or allow more with inconclusive=",
+        ]
+        if self.simplest is not None:
+            lines += ["the smallest of them:", assigned(self.simplest)]
+        lines += [str(self.report)] if self.report else []
+        raise GradientUnchecked("\n".join(lines), self.report)
+
+
+def _entries(arrays: Arrays) -> int:
+    return sum(np.size(value) for value in arrays.values())
 
 
 class GradientUnchecked(GradientInconclusive):
@@ -377,12 +420,11 @@ class GradientUnchecked(GradientInconclusive):
     Attributes
     ----------
     report : GradientReport or None
-        Of the last draw that was inconclusive.
+        Of the smallest draw that was inconclusive.
     """
 
     def __init__(self, message: str, report: GradientReport | None) -> None:
-        text = f"{message}\nthe last of them:\n{report}" if report else message
-        AssertionError.__init__(self, text)
+        AssertionError.__init__(self, message)
         self.message = message
         self.report = report  # type: ignore[assignment]
 
@@ -390,13 +432,12 @@ class GradientUnchecked(GradientInconclusive):
         return type(self), (self.message, self.report)
 
 
-def _reject(reason: str, report: GradientReport | None) -> None:
+def _reject(reason: str, arrays: Arrays, report: GradientReport | None) -> None:
     """End this draw, which is neither a pass nor a failure."""
     hypothesis.event(f"inconclusive: {reason}")
     tally = _tally.get()
     if tally:
-        tally.rejected[reason] += 1
-        tally.last = report or tally.last
+        tally.reject(reason, arrays, report)
     hypothesis.reject()
 
 
@@ -421,6 +462,13 @@ def _reason(report: GradientReport) -> str:
     return REASONS.get(worst, worst)
 
 
+def _headline(report: GradientReport) -> str:
+    """The first line of its text, with the lines that continue it."""
+    first, *others = str(report).splitlines()
+    more = itertools.takewhile(lambda line: line.startswith(" " * 4), others)
+    return " ".join([first, *(line.strip() for line in more)])
+
+
 def _ratio(report: GradientReport) -> float:
     """How far the worst entry is from its derivative, in error bars."""
     worst = 0.0
@@ -433,52 +481,14 @@ def _ratio(report: GradientReport) -> float:
 
 def _bounds(spec: Spec, names: Sequence[str]) -> dict[str, Any] | None:
     """Where the cost may be called: the domains of the parameters that are bounded."""
-    found = {}
+    found: dict[str, tuple[float | None, float | None]] = {}
     for array in spec.arrays:
-        low, high = array.domain.interval.low, array.domain.interval.high
-        if array.name in names and array.domain.kind == "interval" and (low, high) != UNBOUNDED:
-            if array.domain.interval.low_open:
-                low = np.nextafter(low, INFINITY)
-            if array.domain.interval.high_open:
-                high = np.nextafter(high, -INFINITY)
+        interval = array.domain.interval
+        if array.name in names and array.domain.kind == "interval" and interval != Interval():
+            low = math.nextafter(interval.low, INFINITY) if interval.low_open else interval.low
+            high = math.nextafter(interval.high, -INFINITY) if interval.high_open else interval.high
             found[array.name] = (
-                None if np.isinf(low) or low < -MOST else low,
-                None if np.isinf(high) or high > MOST else high,
+                None if interval.low == -INFINITY else low,
+                None if interval.high == INFINITY else high,
             )
     return found or None
-
-
-UNBOUNDED = (-INFINITY, INFINITY)
-MOST = 1e300
-
-
-def _assigned(arrays: Arrays) -> list[str]:
-    """Lines that make the arrays."""
-    lines = ["arrays = {"]
-    for name, value in arrays.items():
-        lines.append(f'    "{name}": {code_of(value, indent=8 + len(name))},')
-    return [*lines, "}"]
-
-
-def _importable(thing: Any) -> tuple[str, str] | None:
-    """Module and name by which something can be imported, if it can."""
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "<>")
-    if module in (None, "__main__", "builtins") or "<" in name:
-        return None
-    return module, name
-
-
-def _described(thing: Any) -> str:
-    """A callable that has no name to import it by."""
-    name = getattr(thing, "__qualname__", None) or repr(thing)
-    code = getattr(thing, "__code__", None)
-    place = f", {code.co_filename}:{code.co_firstlineno}" if code else ""
-    return f"the function `{name}`{place}"
-
-
-def _is_literal(value: Any) -> bool:
-    try:
-        ast.literal_eval(repr(value))
-    except (ValueError, SyntaxError):
-        return False
-    return True
