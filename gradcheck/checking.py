@@ -92,16 +92,19 @@ class Subject:
         cost, grad = self.functions
         return bind(cost, grad, arrays, jac=grad is None, wrt=self.wrt, params=self.params)
 
+    def inputs(self, arrays: Arrays) -> dict[str, Any]:
+        """Arguments of a layer's forward step, made of some arrays."""
+        taking = Taking.of("forward", self.functions[0], tuple(arrays))
+        whole = {name: arrays[name] for name in taking.left}
+        named = {name: arrays[name] for name in taking.named}
+        return {taking.whole: whole, **named} if taking.whole else {**named, **whole}
+
     def check(self, arrays: Arrays, **options: Any) -> GradientReport:
         """Check at some arrays."""
         options = {**self.options, **options}
         first, second = self.functions
         if self.is_layer and second is not None:
-            taking = Taking.of("forward", first, tuple(arrays))
-            inputs = {name: arrays[name] for name in taking.named}
-            if taking.whole:
-                inputs = {taking.whole: {name: arrays[name] for name in taking.left}, **inputs}
-            return check_vjp(first, second, inputs, **options)
+            return check_vjp(first, second, self.inputs(arrays), **options)
         bound = self.bound(arrays)
         return check_gradient(
             bound.cost, bound.grad, bound.params, args=bound.args, jac=bound.jac, **options
@@ -124,12 +127,10 @@ class Outcome:
         Coarsest; NaN if nothing passed.
     inconclusive : Counter of str
         How many examples could not be checked, by reasons.
-    code : str
-        Lines that repeat the failing example.
     said : str
         Why nothing more is known, if so.
     remark : str
-        What may have gone wrong with the data.
+        What else there is to say of the data, or of larger ones.
     last : GradientReport or None
         What was heard last.
     """
@@ -141,7 +142,6 @@ class Outcome:
     evaluations: int = 0
     resolution: float = np.nan
     inconclusive: Counter[str] = field(default_factory=Counter)
-    code: str = ""
     said: str = ""
     remark: str = ""
     last: GradientReport | None = None
@@ -175,8 +175,8 @@ class Outcome:
             evaluations=sum(o.evaluations for o in every),
             resolution=float(np.fmax.reduce([o.resolution for o in every])),
             inconclusive=sum((o.inconclusive for o in every), Counter()),
-            code=worst.code,
             said=worst.said,
+            remark=worst.remark,
         )
 
 
@@ -292,7 +292,7 @@ def drawn(
             outcome.said = getattr(error, "message", "")
         except GradientError as error:
             outcome.report, outcome.verdict = error.report, Verdict.FAIL
-            outcome.code = _code(error)
+            outcome.remark = _remark(error)
         except hypothesis.errors.HypothesisException as error:
             outcome.verdict = Verdict.INCONCLUSIVE
             outcome.said = in_short(error)
@@ -376,35 +376,36 @@ def _layer_test(subject: Subject, spec: str, scale: float) -> Callable[[], None]
         if report.verdict == Verdict.INCONCLUSIVE:
             hypothesis.reject()
         if report.verdict == Verdict.FAIL:
-            hypothesis.note(_code_of_layer(subject, arrays))
-            raise GradientError(replace(report, reproduce="the code below"))
+            raise GradientError(replace(report, reproduce=_code_of_layer(subject, arrays)))
 
     run: Callable[[], None] = test
     return run
 
 
-def _code_of_layer(subject: Subject, arrays: Arrays) -> str:
+def _code_of_layer(subject: Subject, arrays: Any) -> str:
     """Code that repeats the check of a layer."""
-    from gradcheck.domains import code_of
+    from gradcheck.reproduction import assigned
 
-    imports = [
-        f"from {half.__module__} import {half.__name__}"
-        if "." not in getattr(half, "__qualname__", ".")
-        else f"# of {', '.join(subject.targets)}"
-        for half in subject.functions
-        if half is not None
-    ]
-    names = [getattr(half, "__name__", "layer") for half in subject.functions]
+    imports, names = [], []
+    for called, half in zip(("forward", "backward"), subject.functions, strict=True):
+        is_global = "." not in getattr(half, "__qualname__", ".")
+        name = getattr(half, "__name__", called) if is_global else called
+        imports += [f"from {half.__module__} import {name}"] if is_global else []
+        names.append(name)
+    entries = {
+        name: f"arrays[{name!r}]" if name in arrays else f"{{n: arrays[n] for n in {tuple(value)}}}"
+        for name, value in subject.inputs(arrays).items()
+    }
+    inputs = ", ".join(f"{name!r}: {code}" for name, code in entries.items())
+    given = "".join(f", {name}={value!r}" for name, value in subject.options.items())
     return "\n".join(
         [
             "import numpy as np",
             "from gradcheck import assert_vjp",
             *dict.fromkeys(imports),
             "",
-            "arrays = {",
-            *(f'    "{name}": {code_of(value, 8 + len(name))},' for name, value in arrays.items()),
-            "}",
-            f"assert_vjp({', '.join(names)}, arrays)",
+            assigned(arrays),
+            f"assert_vjp({', '.join(names)}, {{{inputs}}}{given})",
         ]
     )
 
@@ -454,7 +455,7 @@ def by_test(
         except AssertionError as error:
             outcome.verdict = Verdict.FAIL
             outcome.report = report = getattr(error, "report", None)
-            outcome.code = _code(error)
+            outcome.remark = _remark(error)
             if report is None:
                 outcome.said = f"{name}: {in_short(error)}, at {targets.place_of(error)}"
             elif report.verdict == Verdict.INCONCLUSIVE:
@@ -480,7 +481,7 @@ def _seeded(test: Any, examples: int | None, seed: int, name: str) -> Any:
     return hypothesis.seed(seed)(test)
 
 
-def _code(error: BaseException) -> str:
-    """The note of a failing example that is code."""
-    notes = [n for n in getattr(error, "__notes__", ()) if n.lstrip().startswith("import numpy")]
-    return notes[0].strip() if notes else ""
+def _remark(error: BaseException) -> str:
+    """The note of a failing example that tells what larger ones say."""
+    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith("with ")]
+    return "\n".join(notes)

@@ -254,7 +254,6 @@ def _text(outcome: Outcome, options: argparse.Namespace) -> str:
         if options.verbose and report is not None:
             lines += ["the last of them:", report.text(color=colors())]
     lines += [f"note: {outcome.remark}"] if outcome.remark else []
-    lines += ["", outcome.code] if outcome.code else []
     return "\n".join(lines) or f"{outcome.verdict}: nothing was checked"
 
 
@@ -279,6 +278,6 @@ def _data(subject: Subject, outcome: Outcome) -> Mapping[str, Any]:
         "resolution": None if math.isnan(outcome.resolution) else outcome.resolution,
         "inconclusive": dict(outcome.inconclusive),
         "said": outcome.said,
-        "code": outcome.code,
+        "remark": outcome.remark,
         "report": None if outcome.report is None else outcome.report.to_dict(),
     }
