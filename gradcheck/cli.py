@@ -216,7 +216,7 @@ def _layers_parser() -> _Parser:
 
     parser = _parser(
         "layers",
-        "Check the backward step of a layer: FORWARD gives (output, cache), BACKWARD takes "
+        "Check the backward step of a layer: FORWARD gives (output, cache), BACKWARD takes\n"
         "(doutput, cache). One object that has both will do.",
         CODES,
     )
@@ -238,8 +238,8 @@ def _audit_parser() -> _Parser:
 
     parser = _parser(
         "audit",
-        "Plant known mistakes in your gradient, one at a time, and see whether your check or your "
-        "tests turn red.",
+        "Plant known mistakes in your gradient, one at a time, and see whether your check or\n"
+        "your tests turn red.",
         cli_audit.EPILOG,
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="COST GRAD, GRAD, or tests")

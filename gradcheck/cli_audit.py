@@ -44,6 +44,10 @@ exit codes: 0 all caught, 1 some survive or tests fail already, 2 usage, 3 nothi
 """
 
 
+RAN = (0, 1, 5)
+"""Exit codes of a pytest that ran: all passed, some failed, there were none."""
+
+
 def add_arguments(parser: argparse.ArgumentParser, whole: Any) -> None:
     """Add the options of an audit; `whole` parses a whole number within bounds."""
     cli_check.add_arguments(parser, whole, layers=False)
@@ -151,7 +155,9 @@ def _by_plugin(args: Sequence[str]) -> _Made:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))["audit"]
         except (OSError, ValueError, KeyError):
-            raise InvalidInput(f"pytest could not run: {_last_words(done)}") from None
+            found = None
+    if found is None or done.returncode not in RAN:
+        raise InvalidInput(f"pytest could not run: {_last_words(done)}")
     remarks = [f"not audited, for {why}: {test}" for test, why in found["passed_over"].items()]
     remarks += [f"not audited, for it fails without a mistake: {test}" for test in found["red"]]
     steady = UNSTEADY not in found["passed_over"].values()
@@ -169,14 +175,12 @@ def _by_runs(options: argparse.Namespace, screen: Screen) -> _Made:
         done, seen = run("", "")
         if done.returncode:
             said = _last_words(done)
-            if done.returncode not in (1, 5):
+            if done.returncode not in RAN:
                 raise InvalidInput(f"pytest could not run: {said}")
             why = "tests fail without a mistake" if done.returncode == 1 else "there are no tests"
             return _Made([], [f"{why}, see to it first: {said}"])
         if not seen["places"]:
-            return _Made(
-                [], [f"no test calls {target}, under that name: nothing to plant a mistake in"]
-            )
+            return _Made([], [f"no test calls {target}: there is nothing to plant a mistake in"])
 
         def try_one(mistake: str, block: str) -> Trial | None:
             done, seen = run(mistake, block)
