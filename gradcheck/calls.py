@@ -18,7 +18,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import combinations
 from typing import Any, NoReturn
 
@@ -87,6 +87,8 @@ class Taking:
         Makes the value of `whole` from arrays by name; default a dict.
     left : tuple of str
         The arrays that are left, for `whole` or a ``**`` argument.
+    sequence : tuple of str
+        `named` and `whole` in the order of the signature.
     """
 
     called: str
@@ -96,6 +98,7 @@ class Taking:
     whole: str = ""
     structure: Function | None = None
     left: tuple[str, ...] = ()
+    sequence: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -105,6 +108,7 @@ class Taking:
         names: Sequence[str],
         structure: Function | None = None,
         inside: tuple[str, ...] = (),
+        like: Taking | None = None,
     ) -> Taking:
         """Read the signature of a callable.
 
@@ -118,6 +122,8 @@ class Taking:
             Makes the first argument,
         inside : tuple of str
             from these arrays.
+        like : Taking, optional
+            What a callable that takes anything, ``*args``, takes too.
 
         Raises
         ------
@@ -133,6 +139,10 @@ class Taking:
                 f"`{called}` does not tell the names of its arguments; wrap it in a function "
                 f"such as def {called}({', '.join(names)})"
             ) from None
+        kinds = {a.kind for a in arguments}
+        anything = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+        if like and inspect.Parameter.VAR_POSITIONAL in kinds <= anything:
+            return replace(like, called=called, function=function, positional=like.sequence)
         named = tuple(a.name for a in arguments if a.name in names and _takes_one(a))
         left = tuple(name for name in names if name not in named)
         unknown = [a for a in arguments if a.name not in names and _takes_one(a) and _required(a)]
@@ -143,7 +153,6 @@ class Taking:
             _check_whole(called, whole, left, names)
         if unknown:
             _refuse(called, unknown, names, whole)
-        kinds = {a.kind for a in arguments}
         positional = [a.name for a in arguments if a.kind == a.POSITIONAL_ONLY]
         if not whole and inspect.Parameter.VAR_KEYWORD not in kinds:
             if kinds == {inspect.Parameter.VAR_POSITIONAL}:
@@ -154,9 +163,10 @@ class Taking:
                 f"`{called}` takes none of the arrays {_some(names)}; name its arguments like "
                 "them, or let its first take them all as a mapping"
             )
-        taken = (*named, whole)
+        taken = (*named, whole) if whole else named
         ordered = tuple(name for name in positional if name in taken)
-        return cls(called, function, named, ordered, whole, structure, left)
+        sequence = tuple(a.name for a in arguments if a.name in taken) or taken
+        return cls(called, function, named, ordered, whole, structure, left, sequence)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -374,14 +384,14 @@ def plan(
         )
     inside = _fields(params, names) if params else ()
     by_cost = Taking.of("cost", cost, names, params, inside)
-    by_grad = None if jac else Taking.of("grad", grad, names, params, inside)
+    by_grad = None if jac else Taking.of("grad", grad, names, params, inside, by_cost)
     chosen = _selected(wrt, by_cost)
     if inside:
-        return Plan(by_cost, by_grad, chosen or inside, inside)
+        return Plan(by_cost, by_grad, _of_floats(chosen or inside, arrays), inside)
     gradient = _result(by_grad or by_cost, arrays, jac)
     if chosen and (_items(gradient) is not None or _count(gradient) == len(chosen)):
-        return Plan(by_cost, by_grad, chosen, chosen)
-    order = _differentiated(gradient, by_cost, arrays, data)
+        return Plan(by_cost, by_grad, _of_floats(chosen, arrays), chosen)
+    order = _of_floats(_differentiated(gradient, by_cost, arrays, data), arrays)
     lost = [name for name in chosen if name not in order]
     if lost:
         raise InvalidInput(
@@ -389,6 +399,17 @@ def plan(
             "return a mapping such as {'dW1': ..., 'db1': ...}"
         )
     return Plan(by_cost, by_grad, chosen or order, order)
+
+
+def _of_floats(names: tuple[str, ...], arrays: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names, if none is that of an array of whole numbers."""
+    whole = [name for name in names if not _is_float(arrays[name])]
+    if whole:
+        raise InvalidInput(
+            f"{_some(whole)}: whole numbers have no small steps to differentiate by; make them "
+            "floats, draw them from another domain, or leave them out with wrt="
+        )
+    return names
 
 
 def _count(gradient: Any) -> int:
@@ -496,10 +517,7 @@ def _fitting(
         return tuple(candidates)
     came = f"the gradient is {count} arrays of shapes {', '.join(map(str, shapes))}"
     came = came if count != 1 else f"the gradient is one array of shape {shapes[0]}"
-    remedy = (
-        "say which with wrt=, such as wrt=('W1', 'b1'), or return a mapping such as "
-        "{'dW1': ..., 'db1': ...}"
-    )
+    remedy = "return a mapping such as {'dW1': ..., 'db1': ...}"
     if count > len(candidates) or len(candidates) > CANDIDATES:
         known = ", ".join(candidates) or "none"
         raise InvalidInput(f"{came}, the arrays that may be parameters are {known}; {remedy}")
@@ -512,9 +530,12 @@ def _fitting(
     best = fits[most]
     if most and len(best) == 1:
         return best[0]
-    which = " or ".join(f"({', '.join(chosen)})" for chosen in best[:3])
+    which = " or ".join(f"({', '.join(chosen)})" if count > 1 else chosen[0] for chosen in best[:3])
     more = ", ..." if len(best) > 3 else ""
-    raise InvalidInput(f"{came}, which may belong to {which}{more}; {remedy}")
+    said = best[0] if count > 1 else best[0][0]
+    raise InvalidInput(
+        f"{came}, which may belong to {which}{more}; say which with wrt={said!r}, or {remedy}"
+    )
 
 
 def _items(result: Any) -> dict[Any, Any] | None:

@@ -234,7 +234,7 @@ class Codes:
         noise = _hashed(seed, shape)
         self.shape = shape
         self.digits = (noise % 199 - 99.0) / 100 if seed else np.zeros(shape)
-        self.kind, self.where = (oddity % 16, oddity // 16) if peculiar else (0, 0)
+        self.kind, self.where = (oddity % KINDS, oddity // KINDS) if peculiar else (0, 0)
         self.turn = np.full(shape, start)
         for axis, n in enumerate(reversed(shape)):
             self.turn += 3**axis * _from_end(n, axis)
@@ -269,8 +269,9 @@ def _hashed(seed: int, shape: tuple[int, ...]) -> NDArray[np.intp]:
     return ((z ^ (z >> np.uint64(31))) >> np.uint64(8)).astype(np.intp)
 
 
-ZEROS, TWICE, SMALL, BIG, MIXED = 8, 9, 10, 11, 12
-"""Kinds of peculiar arrays, of 16; the others are none."""
+KINDS = 10
+ZEROS, TWICE, SMALL, BIG, MIXED = range(5, KINDS)
+"""Kinds of peculiar arrays; below them, none."""
 
 FACTORS = {SMALL: TINY, BIG: LARGE}
 

@@ -173,6 +173,9 @@ def given(
 DEADLINE = timedelta(milliseconds=200)
 """Of Hypothesis where nobody sets one: its documentation of `settings.deadline`."""
 
+EPS = 2.0**-52
+"""Rounding unit of double precision."""
+
 REPORT = "report"
 """The argument of a test that gets the report."""
 
@@ -209,6 +212,14 @@ class _Checker:
             params=self.params,
             data=[a.name for a in self.spec.arrays if not a.domain.continuous],
         )
+
+    def _prepare(self) -> None:
+        """Say what is wrong with the call before anything is drawn, without our own lines."""
+        __tracebackhide__ = True
+        try:
+            _ = self.plan
+        except InvalidInput as error:
+            raise error.with_traceback(None) from error.__cause__
 
     def decorate(self, test: Test) -> Test:
         """A test of Hypothesis that checks, and calls `test`."""
@@ -257,7 +268,7 @@ class _Checker:
 
         def run(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            _ = self.plan  # what is wrong with the call itself is said at once
+            self._prepare()
             _adapt_settings(run)
             tally = _Tally(self.inconclusive)
             token = _tally.set(tally)
@@ -321,7 +332,7 @@ class _Checker:
             tally.larger = self._at_larger(arrays, report)
         where, said = tally.larger
         if said != _headline(report):
-            hypothesis.note(f"with {where}: {said}")
+            hypothesis.note(f"at other sizes, {where}: {said}")
 
     def _at_larger(self, arrays: Arrays, report: GradientReport) -> tuple[str, str]:
         """Sizes and headline of a point whose sizes differ, or of the first draw that failed."""
@@ -406,7 +417,7 @@ class _Tally:
         ]
         if self.simplest is not None:
             lines += ["the smallest of them:", assigned(self.simplest)]
-        lines += [str(self.report)] if self.report else []
+        lines += [str(self.report)] if self.report is not None else []
         raise GradientUnchecked("\n".join(lines), self.report)
 
 
@@ -473,8 +484,9 @@ def _ratio(report: GradientReport) -> float:
     """How far the worst entry is from its derivative, in error bars."""
     worst = 0.0
     for block in report.blocks.values():
+        rounding = 4 * EPS * np.abs(block.analytic).max(initial=0.0)
         with np.errstate(all="ignore"):
-            ratios = np.abs(block.analytic - block.numerical) / block.error
+            ratios = np.abs(block.analytic - block.numerical) / (block.error + rounding)
         worst = max(worst, float(ratios[np.isfinite(ratios)].max(initial=0.0)))
     return worst
 

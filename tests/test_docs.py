@@ -4,10 +4,13 @@ import contextlib
 import io
 import re
 import runpy
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import backprop
 from gradcheck import check_gradient
@@ -58,6 +61,26 @@ def test_example_of_the_diagnoses_prints_what_it_shows():
         exec(code[0], {})
 
     assert words(printed.getvalue()) == words(text[0])
+
+
+def test_drawn_arrays_are_as_their_page_says(monkeypatch):
+    page = (ROOT / "docs" / "strategies.md").read_text()
+    code, text = (
+        re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "text")
+    )
+    module = types.ModuleType("softmax")
+    monkeypatch.setitem(sys.modules, "softmax", module)
+
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        for block in code:
+            exec(block, module.__dict__)
+    repeatable = settings(derandomize=True, database=None)
+    with pytest.raises(AssertionError) as raised:
+        repeatable(module.test_softmax)()
+
+    assert words(printed.getvalue()) == words(text[1])
+    assert words(str(raised.value)) == words(text[0].partition("Failing test case")[0])
+    assert text[0].splitlines()[-1] in raised.value.__notes__
 
 
 def test_ten_failures_are_as_they_print():
