@@ -1,34 +1,44 @@
-"""The command line: ``gradcheck`` verifies the equations of `backprop`.
+"""The command line: what ``gradcheck`` takes, and which command does it.
 
-Exit codes: 0 all equations pass, 1 one is wrong, 2 usage errors, 3 something could not be
-checked, 130 interrupted.
+``gradcheck`` alone verifies the equations of `backprop`; with a COST and a GRAD, or one target
+that has both, it checks the user's own; ``layers``, ``audit`` and ``explain`` are commands.
+
+Exit codes: 0 pass, 1 something is wrong, 2 usage or bad input, 3 something could not be checked,
+or nothing was, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-import traceback
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import backprop
-from gradcheck import __version__, verification
+from gradcheck import __version__
 from gradcheck.errors import InvalidInput
-from gradcheck.report import SCHEMA, BlockReport, GradientReport
-from gradcheck.verdict import Verdict
-from gradcheck.verification import Stage
+from gradcheck.screen import Screen, complain, one_thread
 
 __all__ = ["main"]
 
 DRAWN = 100
 """Networks of drawn dimensions; with the data, half a minute on a small machine."""
 
-EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3}
+CODES = "exit codes: 0 pass, 1 an equation is wrong, 2 usage or bad input, 3 not (all) checked"
+
+COMMANDS = """\
+commands:
+  gradcheck                           verify every equation of the network in `backprop`
+  gradcheck COST GRAD --shapes SPEC   check your own gradient at drawn data
+  gradcheck OBJECT --data FILE.npz    check it at your point; OBJECT has both, or returns both
+  gradcheck PATH.py::TEST             run a test of yours
+  gradcheck layers FORWARD BACKWARD   check a layer's backward step
+  gradcheck audit ...                 plant mistakes, and see whether your check or tests turn red
+  gradcheck explain [WORD]            what a word in a report means
+
+COST, GRAD and so on are MODULE:OBJECT or PATH.py::OBJECT. Options of a command: COMMAND --help.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,15 +53,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         The exit code.
+
+    Raises
+    ------
+    SystemExit
+        With code 2 if the arguments make no sense, with 0 after ``--help`` and ``--version``.
     """
-    options = _parser().parse_args(argv)
+    name, given = _command(list(sys.argv[1:] if argv is None else argv))
+    command = _COMMANDS[name]
+    options = command.parse(given)
+    if not name:
+        _check_words(options.targets)
     screen = Screen(quiet=options.quiet)
     try:
-        with _one_thread():
-            return _verify(options, screen)
+        with one_thread():
+            return command.run(options, screen)
+    except InvalidInput as error:
+        screen.clear()
+        complain(str(error))
+        return 2
+    except SystemExit as error:
+        from gradcheck.targets import place_of
+
+        screen.clear()
+        place = place_of(error)
+        complain(f"your code raised SystemExit: {error}" + (f", at {place}" if place else ""))
+        return 2
     except KeyboardInterrupt:
         screen.clear()
-        print("gradcheck: interrupted", file=sys.stderr)
+        complain("interrupted")
         return 130
     except BrokenPipeError:
         # The reader of our output has gone; so that Python does not complain on exit:
@@ -59,35 +89,51 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="gradcheck",
-        description="Verify every equation of the network in `backprop`: on networks of drawn "
-        "dimensions, and on the breast-cancer data at several moments of training.",
-        epilog="exit codes: 0 pass, 1 an equation is wrong, 2 usage, 3 something was not checked",
-    )
-    parser.add_argument(
-        "--seed", type=_whole(0), default=0, metavar="N", help="of all draws (default: 0)"
-    )
-    parser.add_argument(
-        "--hidden", type=_whole(1, 10_000), default=5, metavar="N", help="hidden units (default: 5)"
-    )
-    parser.add_argument(
-        "--activation",
-        choices=list(backprop.ACTIVATIONS),
-        help="of the hidden units (default: tanh on the data, all of them on drawn networks)",
-    )
-    parser.add_argument("--quiet", action="store_true", help="print the verdict alone")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
-    parser.add_argument("--version", action="version", version=f"gradcheck {__version__}")
-    return parser
+FLAGS = {"-h", "--help", "--version", "--quiet", "--verbose", "--vectorized"}
+"""Options without a value."""
+
+
+def _command(argv: list[str]) -> tuple[str, list[str]]:
+    """The command that stands before any other word, and the arguments without it."""
+    k = 0
+    while k < len(argv) and argv[k].startswith("-") and argv[k] != "--":
+        k += 1 if argv[k] in FLAGS or "=" in argv[k] else 2
+    named = k < len(argv) and argv[k] in _COMMANDS
+    return (argv[k], [*argv[:k], *argv[k + 1 :]]) if named else ("", argv)
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        print(f"gradcheck: {message}", file=sys.stderr)
-        print("try `gradcheck --help`", file=sys.stderr)
+        complain(message)
+        print(f"try `{self.prog} --help`", file=sys.stderr)
         raise SystemExit(2)
+
+
+def _parser(name: str, description: str, epilog: str) -> _Parser:
+    """A parser with the options that all commands have."""
+    parser = _Parser(
+        prog=f"gradcheck {name}".strip(),
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quiet", action="store_true", help="print the verdict alone")
+    parser.add_argument("--verbose", action="store_true", help="print every report, or example")
+    parser.add_argument("--version", action="version", version=f"gradcheck {__version__}")
+    return parser
+
+
+def _results(parser: _Parser) -> None:
+    """Add the options of commands that compute something."""
+    parser.add_argument(
+        "--seed", type=_whole(0), default=0, metavar="N", help="of all draws (default: 0)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
+
+
+def _page(parser: _Parser) -> None:
+    """Add the option of commands that have reports to show."""
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page about them")
 
 
 def _whole(least: int, most: int = 2**63) -> Any:
@@ -104,210 +150,185 @@ def _whole(least: int, most: int = 2**63) -> Any:
     return parse
 
 
-class Screen:
-    """What the user sees while the work goes on; on stderr, so that stdout holds results.
+def _main_parser(*, targets: bool = True) -> _Parser:
+    from gradcheck import cli_check, cli_verify
 
-    Parameters
-    ----------
-    quiet : bool
-        Show nothing.
-    """
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-        self.lively = sys.stderr.isatty()
-
-    def progress(self, text: str, *, passing: bool = False) -> None:
-        """Say what is being done; what is `passing` shows on a terminal only, in one place."""
-        if self.quiet or (passing and not self.lively):
-            return
-        if self.lively:
-            print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Remove a passing line."""
-        if self.lively and not self.quiet:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+    parser = _parser(
+        "",
+        "Check gradients against numerical derivatives: those of the network in `backprop`, or "
+        "your own.",
+        f"{COMMANDS}\n{CODES}",
+    )
+    if targets:
+        parser.add_argument("targets", nargs="*", metavar="TARGET", help="your own COST and GRAD")
+    _results(parser)
+    _page(parser)
+    cli_verify.add_arguments(parser.add_argument_group("of the network in `backprop`"), _whole)
+    cli_check.add_arguments(parser.add_argument_group("of your own"), _whole, layers=False)
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        help="print what makes the shell complete these options, and exit",
+    )
+    return parser
 
 
-def _one_thread() -> AbstractContextManager[Any]:
-    """Keep BLAS to one thread: ours are small matrices, and many of them."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return nullcontext()
-    return threadpool_limits(1)
+def _run_main(options: argparse.Namespace, screen: Screen) -> int:
+    """Verify the network if no target is given, else check the targets."""
+    from gradcheck import cli_check, cli_verify
+
+    of_network = [n for n in ("hidden", "activation") if getattr(options, n) is not None]
+    if options.targets:
+        if of_network:
+            raise InvalidInput(f"--{of_network[0]} is of the network in `backprop`, not of yours")
+        return cli_check.run(options, screen)
+    own = [n for n in _own_options() if getattr(options, n) is not None]
+    if own:
+        raise InvalidInput(
+            f"--{own[0].replace('_', '-')} is for a gradient of your own: name it, as in "
+            "gradcheck MODULE:COST MODULE:GRAD"
+        )
+    return cli_verify.run(options, screen, DRAWN)
 
 
-def _verify(options: argparse.Namespace, screen: Screen) -> int:
-    if options.json is not None and not options.json.absolute().parent.is_dir():
-        print(f"gradcheck: --json: there is no folder {options.json.parent}", file=sys.stderr)
-        return 2
-    if options.json is not None and options.json.is_dir():
-        print(f"gradcheck: --json: {options.json} is a folder", file=sys.stderr)
-        return 2
-    stages: list[Stage] = []
-    descent = None
-    missing = ""
-    try:
-        for stage in verification.drawn(DRAWN, options.seed, options.activation):
-            stages.append(stage)
-            screen.progress(f"drawn networks {len(stages)}/{DRAWN}: {stage.name}", passing=True)
-            if stage.verdict == Verdict.FAIL:
-                break
-        screen.progress(f"drawn networks: {len(stages)}, {_worst(stages)}")
-        if _worst(stages) != Verdict.FAIL:
-            descent, missing = _on_data(options, screen, stages)
-    except (InvalidInput, ValueError, TypeError, ArithmeticError) as error:
-        screen.clear()
-        print(f"gradcheck: `backprop` cannot be checked: {error}", file=sys.stderr)
-        for place in _places(error.__cause__ or error):
-            print(f"  at {place}", file=sys.stderr)
-        return 1
+def _own_options() -> list[str]:
+    from gradcheck import cli_check
 
-    verdict = _worst(stages)
-    if missing and verdict == Verdict.PASS:
-        verdict = Verdict.INCONCLUSIVE
-    if not options.quiet:
-        print(_table(stages))
-        for stage in stages:
-            if stage.verdict != Verdict.PASS:
-                print(f"\nat {stage.name}:")
-                shown = [r for r in stage.reports if r.verdict == stage.verdict][:2]
-                shown = shown if stage.judged is None else [stage.judged]
-                print("\n".join(report.text(color=_colors()) for report in shown))
-    print(_closing(verdict, stages, descent, missing))
-    if options.json is not None:
+    parser = argparse.ArgumentParser()
+    cli_check.add_arguments(parser, _whole, layers=False)
+    return [action.dest for action in parser._actions if action.dest != "help"]
+
+
+def _check_words(targets: Sequence[str]) -> None:
+    """Refuse a word that is neither a target nor a command, as argparse would."""
+    from gradcheck.targets import might_be
+
+    odd = [text for text in targets if not might_be(text)]
+    if odd:
+        _main_parser().error(
+            f"unrecognized arguments: {' '.join(odd)}; expected MODULE:OBJECT, PATH.py::OBJECT or "
+            f"a command, of {', '.join(name for name in _COMMANDS if name)}"
+        )
+
+
+def _layers_parser() -> _Parser:
+    from gradcheck import cli_check
+
+    parser = _parser(
+        "layers",
+        "Check the backward step of a layer: FORWARD gives (output, cache), BACKWARD takes\n"
+        "(doutput, cache). One object that has both will do.",
+        CODES,
+    )
+    parser.add_argument("targets", nargs="+", metavar="TARGET", help="FORWARD and BACKWARD")
+    _results(parser)
+    _page(parser)
+    cli_check.add_arguments(parser, _whole, layers=True)
+    return parser
+
+
+def _run_layers(options: argparse.Namespace, screen: Screen) -> int:
+    from gradcheck import cli_check
+
+    return cli_check.run(options, screen, is_layer=True)
+
+
+def _audit_parser() -> _Parser:
+    from gradcheck import cli_audit
+
+    parser = _parser(
+        "audit",
+        "Plant known mistakes in your gradient, one at a time, and see whether your check or\n"
+        "your tests turn red.",
+        cli_audit.EPILOG,
+    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="COST GRAD, GRAD, or tests")
+    _results(parser)
+    cli_audit.add_arguments(parser, _whole)
+    return parser
+
+
+def _run_audit(options: argparse.Namespace, screen: Screen) -> int:
+    from gradcheck import cli_audit
+
+    return cli_audit.run(options, screen)
+
+
+def _explain_parser() -> _Parser:
+    parser = _parser(
+        "explain",
+        "Tell what a word in a report means: a finding, a diagnosis, a verdict or a reason.",
+        "Without a word, all of them are listed.",
+    )
+    parser.add_argument("words", nargs="*", metavar="WORD", help="such as rank-1 or sum-for-mean")
+    return parser
+
+
+def _run_explain(options: argparse.Namespace, screen: Screen) -> int:
+    from gradcheck.explain import explain, listed
+
+    print("\n\n".join(explain(word) for word in options.words) or listed())
+    return 0
+
+
+class _Completion(argparse.Action):
+    """Prints what makes a shell complete the options, and exits; needs shtab."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
+        super().__init__(
+            option_strings,
+            argparse.SUPPRESS,
+            default=argparse.SUPPRESS,
+            choices=["bash", "zsh", "tcsh"],
+            **kwargs,
+        )
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, shell: Any, option: Any = None
+    ) -> NoReturn:
         try:
-            options.json.write_text(json.dumps(_data(verdict, stages, descent), indent=2) + "\n")
-        except OSError as error:
-            print(f"gradcheck: --json: {error}", file=sys.stderr)
-            return 2
-    return EXIT[verdict]
+            import shtab
+        except ImportError:
+            parser.error("--print-completion needs shtab: pip install 'gradcheck[completion]'")
+        print(shtab.complete(_whole_parser(), shell=shell))
+        raise SystemExit(0)
 
 
-def _colors() -> bool:
-    """Whether to color what is printed: on a terminal, unless NO_COLOR is set (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+def _whole_parser() -> _Parser:
+    """All commands in one parser, as completion wants it."""
+    parser = _main_parser(targets=False)
+    commands = parser.add_subparsers()
+    for name, command in _COMMANDS.items():
+        if name:
+            made = command.parser()
+            commands.add_parser(name, parents=[made], add_help=False, description=made.description)
+    return parser
 
 
-def _places(error: BaseException) -> list[str]:
-    """Where in `backprop` an exception came from: the last line of it that was run."""
-    home = Path(backprop.__file__).parent
-    frames = traceback.extract_tb(error.__traceback__)
-    inside = [frame for frame in frames if Path(frame.filename).parent == home]
-    return [f"{Path(f.filename).name}, line {f.lineno}: {f.line}" for f in inside[-1:]]
+@dataclass(frozen=True)
+class _Command:
+    """One command: how its arguments are read, and what it does."""
+
+    parser: Callable[[], _Parser]
+    run: Callable[[argparse.Namespace, Screen], int]
+
+    def parse(self, argv: list[str]) -> argparse.Namespace:
+        """Read the arguments; what stands behind ``--`` is for pytest."""
+        own, dashes, rest = argv, False, []
+        if "--" in argv:
+            at = argv.index("--")
+            own, dashes, rest = argv[:at], True, argv[at + 1 :]
+        parser = self.parser()
+        options = parser.parse_intermixed_args(own)
+        if dashes and self.run is not _run_audit:
+            parser.error(f"unrecognized arguments: -- {' '.join(rest)}".rstrip())
+        options.tests = rest if dashes else None
+        return options
 
 
-def _on_data(
-    options: argparse.Namespace, screen: Screen, stages: list[Stage]
-) -> tuple[backprop.Descent | None, str]:
-    """Check while training; gives the descent, or what is missing for one."""
-    try:
-        X, Y = verification.breast_cancer()
-    except ImportError:
-        return None, (
-            "the real data was not checked, for scikit-learn is not installed; "
-            "pip install 'gradcheck[examples]'"
-        )
-
-    def seen(stage: Stage) -> None:
-        stages.append(stage)
-        screen.progress(
-            f"breast cancer, {stage.name}: accuracy {stage.accuracy:.4f}, {stage.verdict}"
-        )
-
-    activation = options.activation or "tanh"
-    screen.progress(f"training {options.hidden} {activation} units", passing=True)
-    descent = verification.trained(
-        X, Y, hidden=options.hidden, activation=activation, seed=options.seed, seen=seen
-    )
-    return descent, ""
-
-
-def _worst(parts: Sequence[Stage | BlockReport]) -> Verdict:
-    """FAIL if one fails, INCONCLUSIVE if one is, else PASS."""
-    found = {part.verdict for part in parts}
-    return next((v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE) if v in found), Verdict.PASS)
-
-
-def _table(stages: list[Stage]) -> str:
-    """The six equations, each over all stages."""
-    rows = [("equation", "entries", "not resolved", "relative error", "verdict")]
-    for name, formula in backprop.EQUATIONS.items():
-        blocks = [block for stage in stages for block in stage.blocks[name]]
-        rows.append(
-            (
-                formula,
-                str(sum(block.entries for block in blocks)),
-                str(sum(b.count(Verdict.INCONCLUSIVE) + b.count(Verdict.KINK) for b in blocks)),
-                _relative(blocks),
-                str(_worst(blocks)),
-            )
-        )
-    wide = [max(len(row[k]) for row in rows) for k in range(5)]
-    return "\n".join(
-        f"{a:{wide[0]}}  {b:>{wide[1]}}  {c:>{wide[2]}}  {d:>{wide[3]}}  {e}"
-        for a, b, c, d, e in rows
-    )
-
-
-def _relative(blocks: list[BlockReport]) -> str:
-    known = [block.relative_error for block in blocks if block.relative_error >= 0]
-    return f"{max(known):.1e}" if known else "-"
-
-
-def _closing(
-    verdict: Verdict, stages: list[Stage], descent: backprop.Descent | None, missing: str
-) -> str:
-    text = f"{verdict}: the six equations, checked at {len(stages)} points"
-    if verdict == Verdict.FAIL:
-        text = f"FAIL: wrong in {', '.join(_wrong(stages))}"
-        judged = _judged(stages)
-        if judged is not None and judged.blame and judged.blame.equations:
-            text = f"FAIL: wrong in {', '.join(judged.blame.equations)}"
-            inherited = ", ".join(judged.blame.inherited)
-            text += f", which {inherited} inherit" if inherited else ""
-    if descent is not None:
-        rest = "converged" if descent.converged else "stopped"
-        text += f"; training {rest} after {descent.iterations} iterations"
-        text += f" at accuracy {stages[-1].accuracy:.4f}"
-    return text + (f"\n{missing}" if missing else "")
-
-
-def _wrong(stages: list[Stage]) -> list[str]:
-    """What fails at any stage, by the equations that compute it."""
-    failing = {name for stage in stages for name in stage.wrong}
-    return [name for name in backprop.EQUATIONS if name in failing]
-
-
-def _judged(stages: list[Stage]) -> GradientReport | None:
-    """The check with probes of the first stage that has one."""
-    return next((stage.judged for stage in stages if stage.judged is not None), None)
-
-
-def _data(
-    verdict: Verdict, stages: list[Stage], descent: backprop.Descent | None
-) -> dict[str, Any]:
-    """The results as plain data."""
-    return {
-        "schema": SCHEMA,
-        "verdict": str(verdict),
-        "wrong": _wrong(stages),
-        "equation": None if (judged := _judged(stages)) is None else judged.equation,
-        "accuracy": stages[-1].accuracy if descent is not None else None,
-        "iterations": None if descent is None else descent.iterations,
-        "converged": None if descent is None else descent.converged,
-        "stages": [
-            {
-                "name": stage.name,
-                "verdict": str(stage.verdict),
-                "accuracy": stage.accuracy,
-                "reports": [report.to_dict() for report in stage.reports],
-                "judged": None if stage.judged is None else stage.judged.to_dict(),
-            }
-            for stage in stages
-        ],
-    }
+_COMMANDS = {
+    "": _Command(_main_parser, _run_main),
+    "layers": _Command(_layers_parser, _run_layers),
+    "audit": _Command(_audit_parser, _run_audit),
+    "explain": _Command(_explain_parser, _run_explain),
+}

@@ -34,15 +34,24 @@ __all__: list[str] = []
 NAME = "gradcheck"
 """Of the marker, the fixture, the section of the summary and the data on pytest's reports."""
 
+AUDIT = f"{NAME}-audit"
+
 VERDICTS = ("PASS", "FAIL", "INCONCLUSIVE")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the one option."""
-    parser.getgroup(NAME, "checks of gradients").addoption(
+    """Add the options."""
+    group = parser.getgroup(NAME, "checks of gradients")
+    group.addoption(
         "--gradcheck-report",
         metavar="FILE",
         help="write what was checked, in full, to FILE.html or FILE.json",
+    )
+    group.addoption(
+        "--gradcheck-audit",
+        action="store_true",
+        help="run each test that checks a gradient again with known mistakes planted in it, and "
+        "tell which of them it catches",
     )
 
 
@@ -55,6 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Summary(config), f"{NAME}-summary")
+    if config.getoption("gradcheck_audit"):
+        from gradcheck.pytest_audit import Audit
+
+        audit = Audit(config, lambda item: item.stash.get(LISTENER, None))
+        config.pluginmanager.register(audit, AUDIT)
 
 
 @pytest.fixture(scope="session", name=NAME)
@@ -392,8 +406,11 @@ class Summary:
     def pytest_sessionfinish(self) -> None:
         """Write the file."""
         if self.path and not self.config.getoption("collectonly", False):
-            text = self.render(to_dict(self.records))
-            self.path.write_text(text, encoding="utf-8")
+            data = to_dict(self.records)
+            audit = self.config.pluginmanager.get_plugin(AUDIT)
+            if audit:
+                data["audit"] = audit.to_dict()
+            self.path.write_text(self.render(data), encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the section, if any test asked for checks."""

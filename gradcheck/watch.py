@@ -1,4 +1,4 @@
-"""Lets a test runner hear of each check, and give defaults to its options.
+"""Lets a test runner hear of each check, give defaults to its options, and change what it gets.
 
 >>> class Printer:
 ...     options = {"resolution": 1e-3}
@@ -21,9 +21,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar, cast
 
-__all__ = ["Watcher", "watched", "watching"]
+__all__ = ["Change", "Watcher", "altering", "watched", "watching"]
 
 Check = TypeVar("Check", bound=Callable[..., Any])
+
+Change = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""Takes the name of a check and its arguments by name, gives those that it gets in their place."""
 
 
 class Watcher(Protocol):
@@ -38,7 +41,17 @@ class Watcher(Protocol):
 
 
 _watchers: list[Watcher] = []
+_changes: list[Change] = []
 _within: ContextVar[bool] = ContextVar("within", default=False)
+
+
+class _Nobody:
+    """Hears, and does nothing."""
+
+    options: Mapping[str, Any] = {}
+
+    def hear(self, report: Any) -> None:
+        pass
 
 
 @contextmanager
@@ -51,24 +64,38 @@ def watching(watcher: Watcher) -> Iterator[None]:
         _watchers.remove(watcher)
 
 
+@contextmanager
+def altering(change: Change) -> Iterator[None]:
+    """Let `change`, and no other, replace the arguments of the checks made inside."""
+    _changes.append(change)
+    try:
+        yield
+    finally:
+        _changes.remove(change)
+
+
 def watched(check: Check) -> Check:
     """A check that is heard of, whether it returns its report or raises it.
 
     Checks that it makes itself, as that of a Hessian does, are part of it.
     """
-    known = inspect.signature(check).parameters
+    signature = inspect.signature(check)
+    known = signature.parameters
     takes_all = any(p.kind == p.VAR_KEYWORD for p in known.values())
 
     @functools.wraps(check)
     def heard(*args: Any, **options: Any) -> Any:
         __tracebackhide__ = True
-        if not _watchers or _within.get():
+        if _within.get() or not (_watchers or _changes):
             return check(*args, **options)
-        watcher = _watchers[-1]
+        watcher = _watchers[-1] if _watchers else _Nobody()
         given = {k: v for k, v in watcher.options.items() if takes_all or k in known}
+        options = given | options
+        if _changes:
+            args, options = (), _changes[-1](check.__name__, by_name(*args, **options))
         token = _within.set(True)
         try:
-            report = check(*args, **(given | options))
+            report = check(*args, **options)
         except AssertionError as error:
             if hasattr(error, "report"):
                 watcher.hear(error.report)
@@ -77,5 +104,11 @@ def watched(check: Check) -> Check:
             _within.reset(token)
         watcher.hear(report)
         return report
+
+    def by_name(*args: Any, **options: Any) -> dict[str, Any]:
+        arguments = signature.bind(*args, **options).arguments
+        more = next((n for n, p in known.items() if p.kind == p.VAR_KEYWORD), "")
+        further = arguments.pop(more, {})
+        return {**arguments, **further}
 
     return cast(Check, heard)

@@ -113,7 +113,7 @@ def test_harness_knows_the_network_in_its_command_alone():
         if any(name.partition(".")[0] == "backprop" for name in imported(path))
     }
 
-    assert knowing == {"cli", "verification"}
+    assert knowing == {"cli_verify", "verification"}
 
 
 def test_continuous_integration_runs_the_command_of_the_readme():
