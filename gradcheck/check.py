@@ -26,6 +26,7 @@ from gradcheck import noise, structure
 from gradcheck.bounds import bounds_of
 from gradcheck.comparison import Comparison, Method, Rules, compare
 from gradcheck.differences import Point
+from gradcheck.elsewhere import Elsewhere
 from gradcheck.equations import Intermediates, judged, named
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.evidence import explain
@@ -40,10 +41,6 @@ from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 from gradcheck.watch import watched
 
 __all__ = ["assert_gradient", "check_dimensions", "check_gradient", "check_options", "checked"]
-
-ELSEWHERE = 8
-"""Exponent of the step to the other point at which a gradient is asked for: it must change by
-more than the rounding of any dtype, and stay where the cost is defined."""
 
 
 @watched
@@ -213,21 +210,24 @@ def checked(
     if f.vectorized:
         f.compare_at_once(x, value)
     claim = _gradient_at(g, x, names, findings, given=not callable(grad))
-    comparison = point = None
+    comparison = point = elsewhere = None
     if claim.entries.size:
         point = _point(f, x, value, findings)
+        elsewhere = Elsewhere(f, g, x, names, claim) if callable(grad) else None
         comparison = compare(
             point,
             claim.entries,
             claim.vector(),
             group=claim.column(lambda k, _: k),
             eps=claim.column(lambda _, block: claim.eps[block.name]),
-            own_noise=lambda: _noise_of_gradient(f, g, x, names, claim) if callable(grad) else None,
+            own_noise=partial(elsewhere.noise, point) if elsewhere else lambda: None,
             rules=rules,
         )
         findings += _unchanged(f, x, value, findings)
-        if callable(grad):
-            findings += _remembering(point, f, g, names, claim, findings)
+        told = any(f.code in ("nondeterministic", "stale-cache") for f in findings)
+        if elsewhere and not told:
+            failed = (comparison.decision.verdict == Verdict.FAIL).any()
+            findings += elsewhere.memory(point, failed=bool(failed))
         findings += _conjugated(claim, comparison)
         findings = _recognised(claim, comparison, findings)
     if f.trouble:
@@ -237,7 +237,16 @@ def checked(
         return report
     point = point or _point(f, x, value, findings)
     names_of = known()
-    diagnoses = explain(point, layout, claim, comparison, report.findings, names_of, inner=inner)
+    diagnoses = explain(
+        point,
+        f,
+        claim,
+        comparison,
+        report.findings,
+        names_of,
+        elsewhere=elsewhere,
+        inner=inner,
+    )
     data = ", ".join(f"{name} {array.shape}" for name, array in names_of.data[:6])
     reproduce = f"the same call again, at the point {zlib.crc32(x.tobytes()):08x}"
     return replace(
@@ -389,81 +398,12 @@ def _point(f: Cost, x: Values, value: float, findings: list[Finding]) -> Point:
     )
 
 
-def _noise_of_gradient(
-    f: Cost, g: Function, x: Values, names: tuple[str, ...], claim: Claim
-) -> Values | None:
-    """Scatter of each entry of the gradient itself; None if it cannot be had nearby."""
-
-    def values(points: Values) -> Values:
-        outside = np.full(claim.entries.size, np.nan)
-        return np.array(
-            [
-                structure.match(g.layout, g(point), names, g.more).vector()[:, 0]
-                if f.bounds.contain(point)
-                else outside
-                for point in points
-            ]
-        )
-
-    try:
-        eps = claim.column(lambda _, block: claim.eps[block.name])[:, 0]
-        sigma = noise.measure_gradient(values, x, g.layout.spacing(x), eps, f.bounds.inward(x))
-    except Exception:
-        return None
-    return None if sigma is None else sigma[:, None]
-
-
 def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> list[Finding]:
     """A finding if the cost at the point is no longer what it was before the check."""
     again = f.value(x)
     if again == value or any(finding.code == "nondeterministic" for finding in findings):
         return []
     return [structure.of_drift(f.name, value, again)]
-
-
-def _remembering(
-    point: Point,
-    f: Cost,
-    g: Function,
-    names: tuple[str, ...],
-    claim: Claim,
-    findings: list[Finding],
-) -> list[Finding]:
-    """A finding if the gradient at the point depends on where it, or the cost, was called before.
-
-    Asked for another point, it must not answer as before unless it is constant there, and asked
-    for the first one again it must.
-    """
-    if any(f.code in ("nondeterministic", "stale-cache") for f in findings):
-        return []
-    step = point.scale * 2.0**-ELSEWHERE
-    step = step if f.bounds.contain(point.x + step) else -step
-    if not f.bounds.contain(point.x + step):
-        return []
-
-    def ask(x: Values) -> Claim:
-        return structure.match(g.layout, g(x), names, g.more)
-
-    try:
-        elsewhere, back = ask(point.x + step), ask(point.x)
-    except Exception:
-        return []
-    changed = [f for f in structure.of_repetition(claim, back) if f.severity == "error"]
-    if changed:
-        labels = [claim.labels[f.block] for f in changed if f.block]
-        return [structure.of_stale_cache(labels, "at one point is another after calls elsewhere")]
-    same = [
-        claim.labels[name]
-        for name, values in claim.values.items()
-        if values.any() and np.array_equal(values, elsewhere.values.get(name, np.nan))
-    ]
-    if len(same) < len(claim.compared):
-        return []
-    # On the side that was asked for alone: beyond the point there may be a kink.
-    middle, end = point.f(point.x + np.stack([step / 2, step])).ravel()
-    if not abs(point.value[0] - 2 * middle + end) > 1e3 * point.noise.sigma[0]:
-        return []
-    return [structure.of_stale_cache(same, "stays the same elsewhere, although the cost bends")]
 
 
 def _recognised(claim: Claim, comparison: Comparison, findings: list[Finding]) -> list[Finding]:

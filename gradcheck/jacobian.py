@@ -560,14 +560,17 @@ that fit into memory, far below any mistake."""
 def _suspect(block: BlockReport) -> Suspect:
     """A block as its diagnosis wants it: nothing is known of a parameter behind it."""
     rounding = 1e-15 * np.abs(block.analytic).max(initial=0.0)
-    arrays = (
-        block.analytic,
-        block.numerical,
-        block.error + rounding,
-        np.full(block.entries, np.nan),
-        block.verdicts == Verdict.FAIL,
+    claim, truth, bar, at, wrong = (
+        array.reshape(block.shape)
+        for array in (
+            block.analytic,
+            block.numerical,
+            block.error + rounding,
+            np.full(block.entries, np.nan),
+            block.verdicts == Verdict.FAIL,
+        )
     )
-    return Suspect(block.label, *(array.reshape(block.shape) for array in arrays))
+    return Suspect(block.label, claim, truth, bar, at, wrong)
 
 
 def _vector(claim: Claim, findings: list[Finding]) -> Values | None:

@@ -24,6 +24,7 @@ __all__ = [
     "Noise",
     "jumps_nearby",
     "measure",
+    "largest_inward",
     "measure_gradient",
     "nearest_power_of_two",
     "roughness",
@@ -197,12 +198,26 @@ INWARD = (2.0**-1, 2.0**-3, 2.0**-5, 2.0**-7)
 it is where nothing saturates."""
 
 
+def largest_inward(f: Callable[[Values], Values], x: Values) -> Values:
+    """The largest magnitudes of a gradient on the way to the origin, shape (p,).
+
+    Parameters
+    ----------
+    f : callable
+        ``f(points)``, points of shape (k, n), gives values of shape (k, p).
+    x : ndarray, shape (n,)
+    """
+    elsewhere = np.abs(f(np.multiply.outer(INWARD, x)))
+    largest: Values = np.max(np.where(np.isfinite(elsewhere), elsewhere, 0.0), axis=0)
+    return largest
+
+
 @np.errstate(all="ignore")
 def measure_gradient(
     f: Callable[[Values], Values],
     x: Values,
     spacing: Values,
-    eps: Values,
+    least: Values,
     inward: Values | None = None,
 ) -> Values | None:
     """Noise of each entry of a gradient near `x`; None if it cannot be had.
@@ -215,12 +230,12 @@ def measure_gradient(
     Parameters
     ----------
     f : callable
-        ``f(points)``, points of shape (k, n), gives values of shape (k, p).
+        As for `largest_inward`.
     x : ndarray, shape (n,)
     spacing : ndarray, shape (n,)
         Distance from `x` to the next number that `f` can tell from it.
-    eps : ndarray, shape (p,)
-        Rounding unit of the gradient.
+    least : ndarray, shape (p,)
+        Rounding of the largest gradient on the way to the origin.
     inward : ndarray, shape (n,), optional
         As in `measure`.
 
@@ -232,9 +247,7 @@ def measure_gradient(
     near = f(x + np.arange(1, POINTS + 1)[:, None] * step)
     if not np.isfinite(near).all():
         return None
-    elsewhere = np.abs(f(np.multiply.outer(INWARD, x)))
-    largest = np.max(np.where(np.isfinite(elsewhere), elsewhere, 0.0), axis=0)
-    return np.maximum.reduce([scatter(near), _stair(near), eps * largest])
+    return np.maximum.reduce([scatter(near), _stair(near), least])
 
 
 def _stair(values: Values) -> Values:

@@ -80,6 +80,8 @@ class Claim:
     misshapen : dict of str to ndarray
         For each block whose gradient has the wrong shape, what came. Where its numbers can be
         recognised, `values` has them too.
+    whole : set of str
+        Blocks whose gradient came as whole numbers.
     more : bool
         Whether others may stand beside the gradients of the parameters.
     """
@@ -90,6 +92,7 @@ class Claim:
     findings: list[Finding]
     blocks: tuple[Block, ...] = ()
     misshapen: dict[str, NDArray[Any]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
     more: bool = False
 
     @property
@@ -305,6 +308,7 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
             severity="warning",
         )
         array = array.astype(float)
+        claim.whole.add(block.name)
     eps = float(np.finfo(array.dtype).eps)
     if eps > np.finfo(block.dtype).eps:
         find(
@@ -530,6 +534,18 @@ def of_stale_cache(labels: Sequence[str], when: str) -> Finding:
         "error",
         f"the gradient {when} ({some(labels)})",
         "it uses what an earlier call left, and not the point it is given",
+        "run the forward pass inside of the gradient, or return both from `cost` with jac=True",
+    )
+
+
+def of_constancy(labels: Sequence[str]) -> Finding:
+    """A finding about a gradient that is right at the point, and the same elsewhere."""
+    return Finding(
+        "stale-cache",
+        None,
+        "error",
+        f"the gradient does not depend on the parameters, although the cost bends ({some(labels)})",
+        "it is right at this point alone, as one is that an earlier call left",
         "run the forward pass inside of the gradient, or return both from `cost` with jac=True",
     )
 

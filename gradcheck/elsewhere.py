@@ -1,0 +1,176 @@
+"""A claimed gradient away from the point of its check: its noise, its steps and its memory.
+
+>>> elsewhere = Elsewhere(cost, grad, x, names, claim)  # doctest: +SKIP
+>>> elsewhere.memory(point, failed=False)  # doctest: +SKIP
+
+What is claimed at one point says little of how it came about. Called nearby, a gradient shows
+what its rounding is; called elsewhere and back, whether it depends on its argument alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradcheck import noise, structure
+from gradcheck.differences import Point
+from gradcheck.functions import Cost, Function
+from gradcheck.noise import Values
+from gradcheck.parameters import Block
+from gradcheck.structure import Claim, Finding
+
+__all__ = ["Elsewhere"]
+
+NEARBY, FAR, SLIGHT, WITHIN = 2.0**-8, 1.5, 2.0**-42, 2.0**-10
+"""Steps, in units of the scale: to a point where a gradient has changed by more than the rounding
+of any dtype; to one where nothing is as here; to one that single precision cannot tell from here;
+and between two points at which the cost shows a derivative."""
+
+SHORT = 2.0**12
+"""Rounding units of the largest gradient around, from which on steps are not those of doubles.
+Single precision makes steps of 2**29 units. Doubles stand still over `SLIGHT` only where
+something saturates, and then in steps of one unit of what it is elsewhere."""
+
+
+class Elsewhere:
+    """A claimed gradient that can be called.
+
+    Parameters
+    ----------
+    cost : Cost
+    grad : Function
+    x : ndarray, shape (n,)
+        The point.
+    names : tuple of str
+        The blocks that are checked.
+    claim : Claim
+        What the gradient says at the point.
+
+    Attributes
+    ----------
+    stepping : frozenset of str
+        Blocks that `noise` has seen to move in steps of shorter numbers than they come in.
+    """
+
+    def __init__(
+        self, cost: Cost, grad: Function, x: Values, names: tuple[str, ...], claim: Claim
+    ) -> None:
+        self.cost, self.grad, self.x, self.names, self.claim = cost, grad, x, names, claim
+        self.stepping: frozenset[str] = frozenset()
+        self._nearby: Claim | None = None
+        self._far: Claim | None = None
+        rng = np.random.default_rng(0)
+        # No two entries move alike: what is the same for all may well leave a cost as it is.
+        self._ways = rng.uniform(0.5, 1.0, x.size), rng.choice([-1.0, 1.0], x.size)
+
+    def _at(self, x: Values) -> Claim:
+        return structure.match(self.grad.layout, self.grad(x), self.names, self.grad.more)
+
+    def noise(self, point: Point) -> Values | None:
+        """Scatter of each entry of the gradient, shape (q, 1); None if it cannot be had nearby.
+
+        Steps of shorter numbers than it comes in are no scatter: they are a mistake of their own.
+        """
+        outside = np.full(self.claim.entries.size, np.nan)
+
+        def values(points: Values) -> Values:
+            contained = (self.cost.bounds.contain(x) for x in points)
+            found = [
+                self._at(x).vector()[:, 0] if inside else outside
+                for x, inside in zip(points, contained, strict=True)
+            ]
+            return np.array(found)
+
+        eps = self.claim.column(lambda _, block: self.claim.eps[block.name])[:, 0]
+        spacing, inward = self.grad.layout.spacing(self.x), self.cost.bounds.inward(self.x)
+        try:
+            least = eps * noise.largest_inward(values, self.x)
+            sigma = noise.measure_gradient(values, self.x, spacing, least, inward)
+            if sigma is None:
+                return None
+            coarse = (sigma > SHORT * least) & (eps <= np.finfo(float).eps)
+            if coarse.any() and not self._is_rough(point):
+                # Away from the bounds, if there are any.
+                way = self._ways[1] if inward is None else inward
+                slight = values((self.x + SLIGHT * point.scale * way)[None])[0]
+                self.stepping = self._blocks(slight, coarse)
+        except Exception:
+            return None
+        short = self.claim.column(lambda _, block: block.name in self.stepping)
+        return np.where(short, 0.0, sigma[:, None])
+
+    def _is_rough(self, point: Point) -> bool:
+        """Whether the cost itself may move in steps."""
+        sigma = point.noise.sigma
+        return bool((point.noise.stairs | (noise.roughness(point.f, point.x, sigma) > 0)).any())
+
+    def _blocks(self, slight: Values, coarse: NDArray[np.bool_]) -> frozenset[str]:
+        """The blocks that stand still over a slight step and scatter over a coarser one."""
+        still = slight == self.claim.vector()[:, 0]
+        return frozenset(
+            block.name
+            for block, rows in self.claim.rows
+            if block.dtype == np.float64 and still[rows].all() and coarse[rows].any()
+        )
+
+    def memory(self, point: Point, *, failed: bool) -> list[Finding]:
+        """A finding if the gradient depends on where it, or the cost, was called before.
+
+        Asked for another point, it must not answer as before unless it is constant there, and
+        asked for the first one again it must.
+
+        Parameters
+        ----------
+        point : Point
+        failed : bool
+            Whether its values are wrong; why it does not move is then for a diagnosis to say.
+        """
+        step = NEARBY * point.scale * self._ways[0]
+        step = step if self.cost.bounds.contain(point.x + step) else -step
+        if not self.cost.bounds.contain(point.x + step):
+            return []
+        try:
+            self._nearby, back = self._at(point.x + step), self._at(point.x)
+        except Exception:
+            return []
+        changed = [f for f in structure.of_repetition(self.claim, back) if f.severity == "error"]
+        if changed:
+            labels = [self.claim.labels[f.block] for f in changed if f.block]
+            when = "at one point is another after calls elsewhere"
+            return [structure.of_stale_cache(labels, when)]
+        same = [name for name in self.claim.values if self._is_same(name, self._nearby)]
+        if failed or len(same) < len(self.claim.compared):
+            return []
+        # On the side that was asked for alone: beyond the point there may be a kink.
+        middle, end = point.f(point.x + np.stack([step / 2, step])).ravel()
+        if not abs(point.value[0] - 2 * middle + end) > 1e3 * point.noise.sigma[0]:
+            return []
+        return [structure.of_constancy([self.claim.labels[name] for name in same])]
+
+    def _is_same(self, name: str, other: Claim | None) -> bool:
+        values = self.claim.values[name]
+        return bool(
+            other is not None
+            and values.any()
+            and np.array_equal(values, other.values.get(name, np.nan))
+        )
+
+    def is_still(self, point: Point, block: Block) -> bool:
+        """Whether a block is claimed to be the same everywhere, and its derivative is not."""
+        if not self._is_same(block.name, self._nearby):
+            return False
+        far = point.x + FAR * point.scale * self._ways[0] * self._ways[1]
+        if self._far is None and self.cost.bounds.contain(far):
+            try:
+                self._far = self._at(far)
+            except Exception:
+                return False
+        if not self._is_same(block.name, self._far):
+            return False
+        step, along = (h * point.scale * self._ways[0] for h in (NEARBY, WITHIN))
+        along[: block.start] = along[block.stop :] = 0
+        here, there = (
+            point.f(x + np.stack([along, -along])).ravel() for x in (point.x, point.x + step)
+        )
+        turn = (there[0] - there[1]) - (here[0] - here[1])
+        return bool(abs(turn) > 1e3 * point.noise.sigma[0])
