@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 __all__ = [
     "Noise",
     "jumps_nearby",
-    "measure",
     "largest_inward",
+    "measure",
     "measure_gradient",
     "nearest_power_of_two",
     "roughness",

@@ -7,8 +7,8 @@ import pytest
 
 from gradcheck.noise import (
     jumps_nearby,
-    measure,
     largest_inward,
+    measure,
     measure_gradient,
     nearest_power_of_two,
     roughness,
