@@ -332,7 +332,9 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
             kinds.setdefault(guess.kind, guess)
         few = list(kinds.values())[:SHOWN]
         if best < LIKELY:
-            few = [*of_example(suspect, setting), *few, unexplained(suspect)]
+            # A factor without a name explains nothing where there is one entry.
+            doubtful = [unexplained(suspect)] if few[0].kind == "constant-ratio" else []
+            few = list(of_example(suspect, setting)) or [*doubtful, *few]
     else:
         few = patterns(suspect, setting)
     return found + [_diagnosis(guess, suspect, len(few)) for guess in few]

@@ -21,7 +21,7 @@ from gradcheck.noise import Values
 
 __all__ = ["Examples"]
 
-SHARE = 15
+SHARE = 12
 """Of the evaluations made so far, one in so many may be spent on the cost without an example."""
 
 

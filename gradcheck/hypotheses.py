@@ -201,7 +201,10 @@ def nothing_there(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     if claim.size == 1 or (claim != c).any():
         return
     # An array starts as whole numbers; any other constant may have been computed.
-    free = 1 if c in range(-9, 10) else claim.size - 1
+    whole = c in range(-9, 10)
+    if not whole and (suspect.known & ~suspect.wrong).any():
+        return
+    free = 1 if whole else claim.size - 1
     yield Guess("not-computed", f"is {_number(c)} in every entry", claim, suspect.bar, free=free)
 
 
@@ -271,7 +274,12 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         norm = float(np.linalg.norm(suspect.claim))
         if suspect.claim.size > 1 and _is_round(norm):
             yield Guess("clipped", f"is scaled to the norm {norm:.6g}", predicted, width, free=0.5)
-        yield Guess("constant-ratio", f"is {size}", predicted, width, free=1)
+        # Of few digits, a factor may stand in the code; whole, it may be a number of terms.
+        short = [min(abs(float(f"{x:.2g}") - x) / x, 1) <= close for x in (abs(c), 1 / abs(c))]
+        yield Guess("constant-ratio", f"is {size}", predicted, width, free=0.5 if any(short) else 1)
+        for kind, n in (("sum-for-mean", np.real(c)), ("mean-for-sum", np.real(1 / c))):
+            if n > 2.5 and abs(n - np.round(n)) <= close * n:
+                yield Guess(kind, f"is {size}", predicted, width, free=0.5)
 
 
 def magnitudes(suspect: Suspect, _: Setting) -> Iterator[Guess]:
@@ -746,7 +754,7 @@ def differences(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """
     residual, known = suspect.claim - suspect.truth, suspect.known
     size = np.abs(suspect.truth[known]).max(initial=0.0)
-    if setting.curvature is None or np.iscomplexobj(residual):
+    if setting.curvature is None or np.iscomplexobj(residual) or suspect.name in setting.stepping:
         return
     if not 0 < np.abs(residual[known]).max(initial=0.0) <= 0.1 * size:
         return
@@ -764,7 +772,9 @@ def differences(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             side = side or ("forward" if h > 0 else "backward")
             evidence = f"is itself a {side} difference, with a step of about {abs(h):.1e}"
             width = np.abs(residual)
-            free = 2 - places.size
+            # Steps are mostly powers of ten.
+            digits = np.log10(abs(h))
+            free = 2 - places.size - 1.5 * (abs(digits - np.round(digits)) < 0.01)
             yield Guess("finite-difference", evidence, suspect.truth, width, free=free)
             return
 
@@ -868,7 +878,8 @@ def _alike(claim: Array, axes: tuple[int, ...]) -> bool:
 
 def _is_bias(suspect: Suspect, setting: Setting) -> bool:
     """Whether a block looks like a bias: a vector, or named like one."""
-    if len(suspect.shape) > 1 and min(suspect.shape) > 1:
+    shape = setting.others.get(suspect.name, suspect).shape
+    if len(shape) > 1 and min(shape) > 1:
         return False
     names = (name.rpartition(".")[2].lower() for name in (suspect.name, *setting.others))
     own, *others = (

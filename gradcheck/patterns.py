@@ -29,6 +29,8 @@ from gradcheck.verdict import FLOOR
 
 __all__ = ["of_example", "patterns", "unexplained", "unmeasured", "where"]
 
+PENALTIES = {"regulariser-missing", "regulariser-doubled", "regulariser-factor"}
+
 BY_CHANCE = 4
 """Entries on either side of a bound from which on a place is told by their values: of that many
 random ones, all lie on the right side with a chance of 1 in 70."""
@@ -66,8 +68,10 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     largest = np.abs(suspect.claim[right]).max()
     if count == 1 and largest <= abs(part.claim[0]) < abs(part.truth[0]):
         kinds.append("clipped")
-    if how and how[0].kind.startswith("regulariser") and count > 1:
-        kinds.insert(0, how[0].kind)
+    if how and how[0].kind in PENALTIES and count > 1:
+        # One row or column of a matrix that is not penalised holds the biases.
+        extra = kinds and how[0].kind != "regulariser-missing"
+        kinds.insert(0, "regulariser-on-bias" if extra else how[0].kind)
     elif how and not kinds:
         kinds.append(how[0].kind)
     if not kinds:
@@ -180,7 +184,9 @@ def _of_data(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             for side in (left[:, 0], right[0]):
                 if 3 <= side.size == vectors.shape[1] and len(along(vectors, side)) == 1:
                     k = int(along(vectors, side)[0])
-                    words = f"is off along {thing} {k} of {name} alone"
+                    words = (
+                        f"is off along {thing} {k} of {name} alone: it is missing, or counts twice"
+                    )
                     yield _one_example(suspect, words, side.size - 1)
                     return
 
@@ -213,14 +219,14 @@ def of_example(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         slope, error = found
         width = blur + 2 * error
         for words, off in (
-            ("is left out", claim - slope),
-            ("is left out", claim - share * slope),
-            ("counts twice", claim - 2 * truth + share * slope),
-            ("counts twice", claim - 2 * truth + slope),
+            ("lacks example {}", claim - slope),
+            ("lacks example {}", claim - share * slope),
+            ("has example {} twice", claim - 2 * truth + share * slope),
+            ("has example {} twice", claim - 2 * truth + slope),
         ):
             if (np.abs(off) <= width).all() or _is_of_penalty(off, at, width, examples, setting):
                 examples.found(k)
-                yield _one_example(suspect, f"is what is due but for example {k}, which {words}", 2)
+                yield _one_example(suspect, words.format(k), 2)
                 return
 
 

@@ -10,9 +10,10 @@ is worked out for reading. Everything that a user sees comes from here.
 
 from __future__ import annotations
 
+import inspect
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ from gradcheck.differences import Nature
 from gradcheck.parameters import Block
 from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict, worst_of
+from gradcheck.watch import watched
 
 __all__ = [
     "BlockReport",
@@ -32,6 +34,7 @@ __all__ = [
     "GradientError",
     "GradientInconclusive",
     "GradientReport",
+    "asserting",
     "overall",
     "raised",
 ]
@@ -697,6 +700,52 @@ def raised(report: GradientReport, allow_inconclusive: bool = False) -> Gradient
     if report.verdict != Verdict.PASS and not allow_inconclusive:
         raise GradientInconclusive(report)
     return report
+
+
+def asserting(check: Callable[..., GradientReport], what: str) -> Callable[..., GradientReport]:
+    """The function that raises unless a check passes.
+
+    Parameters
+    ----------
+    check : callable
+        Such as `check_jacobian`, whose arguments it takes.
+    what : str
+        What it asserts.
+    """
+    given = inspect.signature(check)
+    lenient = inspect.Parameter(
+        "allow_inconclusive", inspect.Parameter.KEYWORD_ONLY, default=False, annotation="bool"
+    )
+
+    def asserts(
+        *arguments: Any, allow_inconclusive: bool = False, **options: Any
+    ) -> GradientReport:
+        __tracebackhide__ = True
+        return raised(check(*arguments, **options), allow_inconclusive)
+
+    name = check.__name__.replace("check", "assert")
+    asserts.__module__, asserts.__name__, asserts.__qualname__ = check.__module__, name, name
+    parameters = (*given.parameters.values(), lenient)
+    vars(asserts)["__signature__"] = given.replace(parameters=parameters)
+    asserts.__doc__ = f"""Raise unless {what}.
+
+    Parameters
+    ----------
+    {", ".join(given.parameters)}
+        As for `{check.__name__}`.
+    allow_inconclusive : bool
+        As for `assert_gradient`.
+
+    Returns
+    -------
+    GradientReport
+
+    Raises
+    ------
+    GradientError, GradientInconclusive, InvalidInput
+        As for `assert_gradient`.
+    """
+    return watched(asserts)
 
 
 def _plain(value: Any) -> Any:

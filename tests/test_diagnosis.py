@@ -310,7 +310,7 @@ def test_two_wrong_blocks_have_their_own_diagnoses():
     assert {d.block: d.kind for d in report.diagnoses} == {"W": "sign", "V": "transposed"}
 
 
-@pytest.mark.parametrize(("factor", "least"), [(-1.0, 1), (2.0, 1), (7.0, 2), (0.3, 2)])
+@pytest.mark.parametrize(("factor", "least"), [(-1.0, 1), (2.0, 1), (7.0, 2), (0.7312, 2)])
 def test_block_of_one_entry_has_candidates_and_nothing_certain(factor, least):
     """A factor that has a name is borne out by it; any other is one guess of several."""
     report = check_gradient(
