@@ -46,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--right", type=int, default=2000, help="draws of right gradients")
     parser.add_argument("--seeds", type=int, default=2, help="points for each mistake")
+    parser.add_argument("--processes", type=int, help="at the same time; default all cores")
     options = parser.parse_args()
     seeds = tuple(range(options.seeds))
     print(HEAD.format(arguments=" ".join(sys.argv[1:]), seeds=options.seeds))
@@ -56,7 +57,7 @@ def main() -> None:
         print(
             f"| {name} | {len(mistakes)} | {failed / len(pairs):.1%} | {named / len(pairs):.1%} |"
         )
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(options.processes) as pool:
         counts = sum(pool.map(right, range(options.right), chunksize=50), Counter())
     print("\n| right gradients | number |\n|---|---|")
     for outcome in ("PASS", "INCONCLUSIVE", "FAIL", "diagnosed"):

@@ -37,7 +37,7 @@ from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.probes import unprobed
 from gradcheck.report import BlockReport, GradientReport, overall, raised
 from gradcheck.structure import Claim, Finding
-from gradcheck.verdict import RESOLUTION, OnKink, Verdict
+from gradcheck.verdict import RESOLUTION, OnKink, Verdict, worst_of
 from gradcheck.watch import watched
 
 __all__ = ["assert_gradient", "check_dimensions", "check_gradient", "check_options", "checked"]
@@ -228,8 +228,8 @@ def checked(
         findings += _unchanged(f, x, value, findings)
         told = any(f.code in ("nondeterministic", "stale-cache") for f in findings)
         if elsewhere and not told:
-            failed = (comparison.decision.verdict == Verdict.FAIL).any()
-            findings += elsewhere.memory(point, failed=bool(failed))
+            passed = worst_of(comparison.decision.verdict) == Verdict.PASS
+            findings += elsewhere.memory(point, passed=passed)
         findings += _conjugated(claim, comparison)
         findings = _recognised(claim, comparison, findings)
     if f.trouble:

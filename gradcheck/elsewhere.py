@@ -1,13 +1,15 @@
 """A claimed gradient away from the point of its check: its noise, its steps and its memory.
 
 >>> elsewhere = Elsewhere(cost, grad, x, names, claim)  # doctest: +SKIP
->>> elsewhere.memory(point, failed=False)  # doctest: +SKIP
+>>> elsewhere.memory(point, passed=True)  # doctest: +SKIP
 
 What is claimed at one point says little of how it came about. Called nearby, a gradient shows
 what its rounding is; called elsewhere and back, whether it depends on its argument alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +23,15 @@ from gradcheck.structure import Claim, Finding
 
 __all__ = ["Elsewhere"]
 
-NEARBY, FAR, SLIGHT, WITHIN = 2.0**-8, 1.5, 2.0**-42, 2.0**-10
+NEARBY, FAR, WITHIN = 2.0**-8, 1.5, 2.0**-10
 """Steps, in units of the scale: to a point where a gradient has changed by more than the rounding
-of any dtype; to one where nothing is as here; to one that single precision cannot tell from here;
-and between two points at which the cost shows a derivative."""
+of any dtype; to one where nothing is as here; and between two at which the cost shows a slope."""
 
-SHORT = 2.0**12
-"""Rounding units of the largest gradient around, from which on steps are not those of doubles.
-Single precision makes steps of 2**29 units. Doubles stand still over `SLIGHT` only where
-something saturates, and then in steps of one unit of what it is elsewhere."""
+INNERMOST = 2.0**-20
+"""To either side of the middle of two numbers, as a share of their distance."""
+
+COARSE = 2.0**12
+"""Rounding units of the largest gradient around from which on a scatter asks for its cause."""
 
 
 class Elsewhere:
@@ -72,48 +74,57 @@ class Elsewhere:
         Steps of shorter numbers than it comes in are no scatter: they are a mistake of their own.
         """
         outside = np.full(self.claim.entries.size, np.nan)
+        seen: list[Values] = []
 
         def values(points: Values) -> Values:
-            contained = (self.cost.bounds.contain(x) for x in points)
-            found = [
-                self._at(x).vector()[:, 0] if inside else outside
-                for x, inside in zip(points, contained, strict=True)
-            ]
-            return np.array(found)
+            for x in points:
+                try:
+                    known = self.cost.bounds.contain(x)
+                    seen.append(self._at(x).vector()[:, 0] if known else outside)
+                except Exception:  # of the user's, or of a result in another form
+                    seen.append(outside)
+            return np.array(seen[-len(points) :])
 
         eps = self.claim.column(lambda _, block: self.claim.eps[block.name])[:, 0]
         spacing, inward = self.grad.layout.spacing(self.x), self.cost.bounds.inward(self.x)
-        try:
-            least = eps * noise.largest_inward(values, self.x)
-            sigma = noise.measure_gradient(values, self.x, spacing, least, inward)
-            if sigma is None:
-                return None
-            coarse = (sigma > SHORT * least) & (eps <= np.finfo(float).eps)
-            if coarse.any() and not self._is_rough(point):
-                # Away from the bounds, if there are any.
-                way = self._ways[1] if inward is None else inward
-                slight = values((self.x + SLIGHT * point.scale * way)[None])[0]
-                self.stepping = self._blocks(slight, coarse)
-        except Exception:
+        least = eps * noise.largest_inward(values, self.x)
+        sigma = noise.measure_gradient(values, self.x, spacing, least, inward)
+        if sigma is None:
             return None
-        short = self.claim.column(lambda _, block: block.name in self.stepping)
-        return np.where(short, 0.0, sigma[:, None])
+        coarse = (sigma > COARSE * least) & (eps <= np.finfo(float).eps)
+        if coarse.any() and not self._is_rough(point):
+            short = _is_single(np.array(seen)) | self._jumps(values, sigma)
+            self.stepping = frozenset(
+                block.name
+                for block, rows in self.claim.rows
+                if block.dtype == np.float64 and coarse[rows].any() and short[rows].all()
+            )
+        stepping = self.claim.column(lambda _, block: block.name in self.stepping)
+        return np.where(stepping, 0.0, sigma[:, None])
 
     def _is_rough(self, point: Point) -> bool:
         """Whether the cost itself may move in steps."""
         sigma = point.noise.sigma
         return bool((point.noise.stairs | (noise.roughness(point.f, point.x, sigma) > 0)).any())
 
-    def _blocks(self, slight: Values, coarse: NDArray[np.bool_]) -> frozenset[str]:
-        """The blocks that stand still over a slight step and scatter over a coarser one."""
-        still = slight == self.claim.vector()[:, 0]
-        return frozenset(
-            block.name
-            for block, rows in self.claim.rows
-            if block.dtype == np.float64 and still[rows].all() and coarse[rows].any()
-        )
+    def _jumps(self, values: Callable[[Values], Values], sigma: Values) -> NDArray[np.bool_]:
+        """Entries that stand still while the parameters, in single precision, would, and then jump.
 
-    def memory(self, point: Point, *, failed: bool) -> list[Finding]:
+        Where these are rounded the other way is known to the last digit, and nothing in double
+        precision could know it.
+        """
+        single = self.x.astype(np.float32)
+        side = np.where(self.x > single, np.inf, -np.inf).astype(np.float32)
+        here, there = single.astype(float), np.nextafter(single, side).astype(float)
+        edge, way = (here + there) / 2, there - here
+        inside, outside = values(np.stack([edge - INNERMOST * way, edge + INNERMOST * way]))
+        claim = self.claim.vector()[:, 0]
+        found: NDArray[np.bool_] = (inside == claim) & (
+            (np.abs(outside - claim) > sigma / 8) | (claim == 0)
+        )
+        return found
+
+    def memory(self, point: Point, *, passed: bool) -> list[Finding]:
         """A finding if the gradient depends on where it, or the cost, was called before.
 
         Asked for another point, it must not answer as before unless it is constant there, and
@@ -122,8 +133,8 @@ class Elsewhere:
         Parameters
         ----------
         point : Point
-        failed : bool
-            Whether its values are wrong; why it does not move is then for a diagnosis to say.
+        passed : bool
+            Whether its values are right. If not, it is for a diagnosis to say why it does not move.
         """
         step = NEARBY * point.scale * self._ways[0]
         step = step if self.cost.bounds.contain(point.x + step) else -step
@@ -138,14 +149,25 @@ class Elsewhere:
             labels = [self.claim.labels[f.block] for f in changed if f.block]
             when = "at one point is another after calls elsewhere"
             return [structure.of_stale_cache(labels, when)]
-        same = [name for name in self.claim.values if self._is_same(name, self._nearby)]
-        if failed or len(same) < len(self.claim.compared):
+        if not passed or not all(self._is_kept(point, name) for name in self.claim.values):
             return []
         # On the side that was asked for alone: beyond the point there may be a kink.
         middle, end = point.f(point.x + np.stack([step / 2, step])).ravel()
         if not abs(point.value[0] - 2 * middle + end) > 1e3 * point.noise.sigma[0]:
             return []
-        return [structure.of_constancy([self.claim.labels[name] for name in same])]
+        return [structure.of_constancy([self.claim.labels[name] for name in self.claim.values])]
+
+    def _is_kept(self, point: Point, name: str) -> bool:
+        """Whether a block of the gradient is the same nearby and far away."""
+        if not self._is_same(name, self._nearby):
+            return False
+        far = point.x + FAR * point.scale * self._ways[0] * self._ways[1]
+        if self._far is None and self.cost.bounds.contain(far):
+            try:
+                self._far = self._at(far)
+            except Exception:
+                return False
+        return self._is_same(name, self._far)
 
     def _is_same(self, name: str, other: Claim | None) -> bool:
         values = self.claim.values[name]
@@ -157,15 +179,7 @@ class Elsewhere:
 
     def is_still(self, point: Point, block: Block) -> bool:
         """Whether a block is claimed to be the same everywhere, and its derivative is not."""
-        if not self._is_same(block.name, self._nearby):
-            return False
-        far = point.x + FAR * point.scale * self._ways[0] * self._ways[1]
-        if self._far is None and self.cost.bounds.contain(far):
-            try:
-                self._far = self._at(far)
-            except Exception:
-                return False
-        if not self._is_same(block.name, self._far):
+        if not self._is_kept(point, block.name):
             return False
         step, along = (h * point.scale * self._ways[0] for h in (NEARBY, WITHIN))
         along[: block.start] = along[block.stop :] = 0
@@ -174,3 +188,11 @@ class Elsewhere:
         )
         turn = (there[0] - there[1]) - (here[0] - here[1])
         return bool(abs(turn) > 1e3 * point.noise.sigma[0])
+
+
+def _is_single(values: Values) -> NDArray[np.bool_]:
+    """Columns that hold nothing but numbers of single precision, and not the simplest of these."""
+    digits = np.abs(np.frexp(values)[0]) * 2.0**12
+    return (values == values.astype(np.float32)).all(axis=0) & (
+        (digits != np.round(digits)).any(axis=0) | ~values.any(axis=0)
+    )

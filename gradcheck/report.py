@@ -522,8 +522,10 @@ class GradientReport:
         for k, cause in enumerate(causes[:SHOWN]):
             share = f"{cause.sure}, explains {cause.explains} of {cause.entries} entries"
             same = k > 0 and cause.block == causes[k - 1].block
+            again = same and cause.evidence == causes[k - 1].evidence
             if not (said and k == 0):
-                lines.append(f"  {'or' if same else 'cause'}: {cause.sentence} ({share})")
+                told = cause.meaning if again else cause.sentence
+                lines.append(f"  {'or' if same else 'cause'}: {told} ({share})")
             elif cause.explains:
                 lines.append(f"  cause[{cause.kind}]: {share}")
             lines.append(f"  help: {cause.hint}")
