@@ -93,11 +93,14 @@ class Elsewhere:
             return None
         coarse = (sigma > COARSE * least) & (eps <= np.finfo(float).eps)
         if coarse.any() and not self._is_rough(point):
-            short = _is_single(np.array(seen)) | self._jumps(values, sigma)
+            single = _is_single(np.array(seen))
+            still, jumps = self._at_edge(values, sigma)
             self.stepping = frozenset(
                 block.name
                 for block, rows in self.claim.rows
-                if block.dtype == np.float64 and coarse[rows].any() and short[rows].all()
+                if block.dtype == np.float64
+                and coarse[rows].any()
+                and (single[rows].all() or (still[rows].all() and jumps[rows].any()))
             )
         stepping = self.claim.column(lambda _, block: block.name in self.stepping)
         return np.where(stepping, 0.0, sigma[:, None])
@@ -107,11 +110,13 @@ class Elsewhere:
         sigma = point.noise.sigma
         return bool((point.noise.stairs | (noise.roughness(point.f, point.x, sigma) > 0)).any())
 
-    def _jumps(self, values: Callable[[Values], Values], sigma: Values) -> NDArray[np.bool_]:
-        """Entries that stand still while the parameters, in single precision, would, and then jump.
+    def _at_edge(
+        self, values: Callable[[Values], Values], sigma: Values
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Entries that stand still while parameters in single precision would, or jump beyond.
 
-        Where these are rounded the other way is known to the last digit, and nothing in double
-        precision could know it.
+        The place where these are rounded the other way is known to the last digit, and nothing
+        in double precision could know it.
         """
         single = self.x.astype(np.float32)
         side = np.where(self.x > single, np.inf, -np.inf).astype(np.float32)
@@ -119,10 +124,7 @@ class Elsewhere:
         edge, way = (here + there) / 2, there - here
         inside, outside = values(np.stack([edge - INNERMOST * way, edge + INNERMOST * way]))
         claim = self.claim.vector()[:, 0]
-        found: NDArray[np.bool_] = (inside == claim) & (
-            (np.abs(outside - claim) > sigma / 8) | (claim == 0)
-        )
-        return found
+        return inside == claim, np.abs(outside - claim) > sigma / 8
 
     def memory(self, point: Point, *, passed: bool) -> list[Finding]:
         """A finding if the gradient depends on where it, or the cost, was called before.
