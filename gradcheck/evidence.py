@@ -24,6 +24,7 @@ from gradcheck.hypotheses import Setting, Suspect
 from gradcheck.names import Names
 from gradcheck.noise import Values
 from gradcheck.parameters import Block
+from gradcheck.patterns import PLACES
 from gradcheck.structure import Claim, Finding
 from gradcheck.verdict import Verdict
 
@@ -85,8 +86,11 @@ def explain(
     done = {d.block for d in structural if d.sure == "certain" and d.kind != "conjugated"}
     wrong = [name for name, suspect in seen.items() if suspect.wrong.any() and name not in done]
     told = {d.block for d in structural}
-    guessed = diagnose(seen, wrong, setting)
-    found = [*structural, *(d for d in guessed if d.kind != "unexplained" or d.block not in told)]
+    found = [*structural]
+    for guessed in diagnose(seen, wrong, setting):
+        # Where a finding says what is wrong, the place alone adds nothing.
+        if guessed.kind not in PLACES or not told & {guessed.block, None}:
+            found.append(guessed)
     return tuple(d.named(claim.labels.get(d.block or "", "")) for d in found)
 
 

@@ -231,6 +231,13 @@ def repetitions(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             yield Guess("another-block", evidence, predicted, np.full(claim.shape, width))
 
 
+OF_OTHERS = (
+    "divide by the number of what is summed over, as the cost does",
+    "sum over these, as the cost does, in place of the mean",
+)
+"""Hints for a sum where a mean is due, and the reverse, over what are no examples."""
+
+
 def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A constant times what is due."""
     found = _factor(suspect.claim, suspect.truth, suspect.bar)
@@ -255,11 +262,7 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         ]
 
     examples = counted(setting.names.examples_of)
-    counts = examples or counted(
-        setting.names.positions_of,
-        "divide by the number of what is summed over, as the cost does",
-        "sum over these, as the cost does, in place of the mean",
-    )
+    counts = examples or counted(setting.names.positions_of, *OF_OTHERS)
     yield from counts
     rest = [name for name in named if not counts or name in SIMPLE.values()]
     if rest:
@@ -269,7 +272,7 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             words = f"has the wrong sign, and is {size}; {rest[0]}"
             yield Guess("sign", words, predicted, width, free=0.5)
         elif not counts:
-            yield from counted(setting.names.of_size)
+            yield from counted(setting.names.of_size, *OF_OTHERS)
     elif not counts:
         norm = float(np.linalg.norm(suspect.claim))
         if suspect.claim.size > 1 and _is_round(norm):
@@ -277,9 +280,11 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         # Of few digits, a factor may stand in the code; whole, it may be a number of terms.
         short = [min(abs(float(f"{x:.2g}") - x) / x, 1) <= close for x in (abs(c), 1 / abs(c))]
         yield Guess("constant-ratio", f"is {size}", predicted, width, free=0.5 if any(short) else 1)
-        for kind, n in (("sum-for-mean", np.real(c)), ("mean-for-sum", np.real(1 / c))):
+        for kind, n, hint in zip(
+            ("sum-for-mean", "mean-for-sum"), np.real([c, 1 / c]), OF_OTHERS, strict=True
+        ):
             if n > 2.5 and abs(n - np.round(n)) <= close * n:
-                yield Guess(kind, f"is {size}", predicted, width, free=0.5)
+                yield Guess(kind, f"is {size}", predicted, width, free=0.5, hint=hint)
 
 
 def magnitudes(suspect: Suspect, _: Setting) -> Iterator[Guess]:

@@ -27,7 +27,10 @@ from gradcheck.hypotheses import (
 from gradcheck.names import CLOSE
 from gradcheck.verdict import FLOOR
 
-__all__ = ["of_example", "patterns", "unexplained", "unmeasured", "where"]
+__all__ = ["PLACES", "of_example", "patterns", "unexplained", "unmeasured", "where"]
+
+PLACES = {"unexplained", "single-entry", "single-row", "single-column"}
+"""Kinds that say where a mistake is, and not what it is."""
 
 PENALTIES = {"regulariser-missing", "regulariser-doubled", "regulariser-factor"}
 
