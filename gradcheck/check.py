@@ -26,24 +26,21 @@ from gradcheck import noise, structure
 from gradcheck.bounds import bounds_of
 from gradcheck.comparison import Comparison, Method, Rules, compare
 from gradcheck.differences import Point
+from gradcheck.elsewhere import Elsewhere
 from gradcheck.equations import Intermediates, judged, named
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.evidence import explain
-from gradcheck.functions import Cost, Function, as_scalar, copy_arrays, split_pair
+from gradcheck.functions import Cost, Function, as_scalar, split_pair
 from gradcheck.names import Names
 from gradcheck.noise import Values
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.probes import unprobed
 from gradcheck.report import BlockReport, GradientReport, overall, raised
 from gradcheck.structure import Claim, Finding
-from gradcheck.verdict import RESOLUTION, OnKink, Verdict
+from gradcheck.verdict import RESOLUTION, OnKink, Verdict, worst_of
 from gradcheck.watch import watched
 
 __all__ = ["assert_gradient", "check_dimensions", "check_gradient", "check_options", "checked"]
-
-ELSEWHERE = 8
-"""Exponent of the step to the other point at which a gradient is asked for: it must change by
-more than the rounding of any dtype, and stay where the cost is defined."""
 
 
 @watched
@@ -145,11 +142,13 @@ def check_gradient(
         layout, x = flatten(params)
         if jac:
             cost, grad = split_pair(cost)
-        result = grad(layout.build(x), *copy_arrays(args)) if callable(grad) else grad
+        if callable(grad):
+            grad, _ = Function("grad", grad, layout, args).watched(x)
+            report = replace(report, gradient_evaluations=report.gradient_evaluations + 1)
         # A unit that is exactly 0 sits on a kink of relu: a gradient between its slopes is right.
         lenient = replace(rules, on_kink="accept") if on_kink == "inconclusive" else rules
         piece = partial(checked, rules=lenient, known=known)
-        return judged(report, cost, result, layout, x, args, spec, piece, known)
+        return judged(report, cost, grad, layout, x, args, spec, piece, known)
 
 
 def checked(
@@ -213,21 +212,24 @@ def checked(
     if f.vectorized:
         f.compare_at_once(x, value)
     claim = _gradient_at(g, x, names, findings, given=not callable(grad))
-    comparison = point = None
+    comparison = point = elsewhere = None
     if claim.entries.size:
         point = _point(f, x, value, findings)
+        elsewhere = Elsewhere(f, g, x, names, claim) if callable(grad) else None
         comparison = compare(
             point,
             claim.entries,
             claim.vector(),
             group=claim.column(lambda k, _: k),
             eps=claim.column(lambda _, block: claim.eps[block.name]),
-            own_noise=lambda: _noise_of_gradient(f, g, x, names, claim) if callable(grad) else None,
+            own_noise=partial(elsewhere.noise, point) if elsewhere else lambda: None,
             rules=rules,
         )
         findings += _unchanged(f, x, value, findings)
-        if callable(grad):
-            findings += _remembering(point, f, g, names, claim, findings)
+        told = any(f.code in ("nondeterministic", "stale-cache") for f in findings)
+        if elsewhere and not told:
+            passed = worst_of(comparison.decision.verdict) == Verdict.PASS
+            findings += elsewhere.memory(point, passed=passed)
         findings += _conjugated(claim, comparison)
         findings = _recognised(claim, comparison, findings)
     if f.trouble:
@@ -237,7 +239,16 @@ def checked(
         return report
     point = point or _point(f, x, value, findings)
     names_of = known()
-    diagnoses = explain(point, layout, claim, comparison, report.findings, names_of, inner=inner)
+    diagnoses = explain(
+        point,
+        f,
+        claim,
+        comparison,
+        report.findings,
+        names_of,
+        elsewhere=elsewhere,
+        inner=inner,
+    )
     data = ", ".join(f"{name} {array.shape}" for name, array in names_of.data[:6])
     reproduce = f"the same call again, at the point {zlib.crc32(x.tobytes()):08x}"
     return replace(
@@ -389,84 +400,12 @@ def _point(f: Cost, x: Values, value: float, findings: list[Finding]) -> Point:
     )
 
 
-def _noise_of_gradient(
-    f: Cost, g: Function, x: Values, names: tuple[str, ...], claim: Claim
-) -> Values | None:
-    """Scatter of each entry of the gradient itself; None if it cannot be had nearby."""
-
-    def values(points: Values) -> Values:
-        outside = np.full(claim.entries.size, np.nan)
-        return np.array(
-            [
-                structure.match(g.layout, g(point), names, g.more).vector()[:, 0]
-                if f.bounds.contain(point)
-                else outside
-                for point in points
-            ]
-        )
-
-    try:
-        eps = claim.column(lambda _, block: claim.eps[block.name])[:, 0]
-        sigma = noise.measure_gradient(values, x, g.layout.spacing(x), eps, f.bounds.inward(x))
-    except Exception:
-        return None
-    return None if sigma is None else sigma[:, None]
-
-
 def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> list[Finding]:
     """A finding if the cost at the point is no longer what it was before the check."""
     again = f.value(x)
     if again == value or any(finding.code == "nondeterministic" for finding in findings):
         return []
     return [structure.of_drift(f.name, value, again)]
-
-
-def _remembering(
-    point: Point,
-    f: Cost,
-    g: Function,
-    names: tuple[str, ...],
-    claim: Claim,
-    findings: list[Finding],
-) -> list[Finding]:
-    """A finding if the gradient at the point depends on where it, or the cost, was called before.
-
-    Asked for another point, it must not answer as before unless it is constant there, and asked
-    for the first one again it must.
-    """
-    if any(f.code in ("nondeterministic", "stale-cache") for f in findings):
-        return []
-    step = point.scale * 2.0**-ELSEWHERE
-    step = step if f.bounds.contain(point.x + step) else -step
-    if not f.bounds.contain(point.x + step):
-        return []
-
-    def ask(x: Values) -> Claim:
-        return structure.match(g.layout, g(x), names, g.more)
-
-    try:
-        elsewhere, back = ask(point.x + step), ask(point.x)
-    except Exception:
-        return []
-    changed = [f for f in structure.of_repetition(claim, back) if f.severity == "error"]
-    if changed:
-        labels = [claim.labels[f.block] for f in changed if f.block]
-        return [structure.of_stale_cache(labels, "at one point is another after calls elsewhere")]
-    same = [
-        claim.labels[name]
-        for name, values in claim.values.items()
-        if values.any() and np.array_equal(values, elsewhere.values.get(name, np.nan))
-    ]
-    if len(same) < len(claim.compared):
-        return []
-    # On the side that was asked for alone: beyond the point there may be a kink.
-    start = point.value[0]
-    middle, end = point.f(point.x + np.stack([step / 2, step])).ravel()
-    # Where the cost is larger than at the point, so is its rounding.
-    rounding = f.eps * max(abs(start), abs(middle), abs(end))
-    if not abs(start - 2 * middle + end) > 1e3 * max(point.noise.sigma[0], rounding):
-        return []
-    return [structure.of_stale_cache(same, "stays the same elsewhere, although the cost bends")]
 
 
 def _recognised(claim: Claim, comparison: Comparison, findings: list[Finding]) -> list[Finding]:

@@ -12,7 +12,7 @@ one entry many would fit, and all of them are named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ import numpy as np
 from gradcheck.hypotheses import CERTAIN, Array, Guess, Setting, Suspect, factors, guesses
 from gradcheck.kinds import KINDS
 from gradcheck.names import Names
+from gradcheck.patterns import of_example, patterns, unexplained, unmeasured, where
 from gradcheck.structure import Finding
 
 __all__ = ["Diagnosis", "Sure", "diagnose", "of_findings"]
@@ -29,6 +30,9 @@ Sure = Literal["certain", "likely", "possible"]
 
 SHOWN = 4
 """Guesses of one block that are reported."""
+
+LIKELY = 0.5
+"""Entries that bear a guess out from which on it is likely: one with a name of its own."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +113,38 @@ def diagnose(
         blocks alike, it is the only one.
     """
     setting = replace(setting or Setting(), others=suspects)
-    if len(suspects) > 1 and set(wrong) == set(suspects):
-        together = _together(suspects, setting)
-        if together:
-            return together
+    blocks = {name: _of_block(suspects[name], setting) for name in wrong}
+    together = _together(suspects, wrong, setting)
+    if together:
+        shared = set.intersection(*({d.kind for d in found} for found in blocks.values()))
+        apart = [d for found in blocks.values() for d in found if d.kind in shared - OF_FACTOR]
+        return (*together, *_once(apart))
+    if len(wrong) > 1 and all(found[0].kind == "stale-cache" for found in blocks.values()):
+        first = [found[0] for found in blocks.values()]
+        explains, entries = sum(d.explains for d in first), sum(d.entries for d in first)
+        return (replace(first[0], block=None, explains=explains, entries=entries),)
+    return tuple(_once(d for name in wrong for d in _in_company(name, blocks)))
+
+
+OF_FACTOR = {"constant-ratio", "sum-for-mean", "mean-for-sum", "sign", "clipped"}
+"""Kinds that a factor of the whole gradient gives to each of its blocks."""
+
+
+def _in_company(name: str, blocks: Mapping[str, list[Diagnosis]]) -> list[Diagnosis]:
+    """The diagnoses of one block, of equals those first that larger blocks have: one cause."""
+    own = blocks[name]
+    company = {d[0].kind for d in blocks.values() if d[0].entries > own[0].entries}
+    return sorted(own, key=lambda d: (d.sure != own[0].sure, d.kind not in company))
+
+
+def _once(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
+    """Diagnoses without those of the second of two blocks that are said to be swapped."""
     found: list[Diagnosis] = []
-    for name in wrong:
-        found += _of_block(suspects[name], setting)
-    return tuple(found)
+    for d in diagnoses:
+        told = (f for f in found if f.kind == d.kind == "swapped")
+        if not any(f"`{d.block}`" in f.evidence for f in told):
+            found.append(d)
+    return found
 
 
 def of_findings(
@@ -188,6 +216,10 @@ def _of_shape(
             yield replace(says(kind, came.size, evidence), entries=came.size)
             return
     code = finding.code
+    if code == "scalar-bias" and came.ndim == 2 and any(1 in a.shape for _, a in names.data):
+        # With one example, a sum over the units alone is of this shape too.
+        words = f"{shape}: one number, as for each example"
+        yield replace(says("summed-over-wrong-axis", 0, words), sure="possible")
     if code == "scalar-bias" or (came.size == 1 < entries):
         total = suspect.truth.sum()
         ratio = complex(came.item() / total) if total else np.nan
@@ -252,14 +284,21 @@ def _of_examples(came: Array, suspect: Suspect, names: Names) -> bool:
     return came.size in names.examples and sorted(came.shape)[:-1] == [1] * (came.ndim - 1)
 
 
-def _together(suspects: Mapping[str, Suspect], setting: Setting) -> tuple[Diagnosis, ...]:
+def _together(
+    suspects: Mapping[str, Suspect], wrong: Sequence[str], setting: Setting
+) -> tuple[Diagnosis, ...]:
     """One factor, or one norm, for the whole gradient."""
-    whole = _joined(suspects)
-    known = whole.known
-    telling = [s.known.any() and (s.truth[s.known] != 0).any() for s in suspects.values()]
-    if sum(telling) < 2 or not np.isfinite(whole.claim).all() or not whole.claim.any():
+    telling = {
+        name
+        for name, s in suspects.items()
+        if (np.abs(s.truth[s.known]) > s.bar[s.known]).any() and np.isfinite(s.claim).all()
+    }
+    if len(telling) < 2 or not telling <= set(wrong):
         return ()
-    fits = [g for g in factors(whole, setting) if g.explained(whole)[known].all()]
+    whole = _joined(suspects)
+    if not whole.claim.any():
+        return ()
+    fits = [g for g in factors(whole, setting) if g.explained(whole)[whole.known].all()]
     found = []
     for guess in fits:
         kind = "scaled-loss" if guess.kind == "constant-ratio" else guess.kind
@@ -280,11 +319,11 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
     if found and not (suspect.wrong & np.isfinite(suspect.claim)).any():
         return found
     if not suspect.known.any():
-        return found or [_unexplained(suspect, "has no entry that could be measured")]
+        return found or [_diagnosis(unmeasured(suspect), suspect, 1)]
     fits = guesses(suspect, setting)
     if fits:
         best = max(guess.spare(suspect) for guess in fits)
-        spare = max(min(best, CERTAIN) - 1, min(best, 0.5))
+        spare = max(min(best, CERTAIN) - 1, min(best, LIKELY))
         kept = [guess for guess in fits if guess.spare(suspect) >= spare]
         least = max(min(guess.free for guess in kept), 0)
         kept = [guess for guess in kept if guess.free <= least + 1]
@@ -292,15 +331,19 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
         for guess in sorted(kept, key=lambda guess: guess.free > 0.5):
             kinds.setdefault(guess.kind, guess)
         few = list(kinds.values())[:SHOWN]
-        return found + [_diagnosis(guess, suspect, len(few)) for guess in few]
-    patterns = list(_patterns(suspect, setting))
-    return found + (patterns or [_unexplained(suspect, _shape_of_residual(suspect))])
+        if best < LIKELY:
+            # A factor without a name explains nothing where there is one entry.
+            doubtful = [unexplained(suspect)] if few[0].kind == "constant-ratio" else []
+            few = list(of_example(suspect, setting)) or [*doubtful, *few]
+    else:
+        few = patterns(suspect, setting)
+    return found + [_diagnosis(guess, suspect, len(few)) for guess in few]
 
 
 def _diagnosis(guess: Guess, suspect: Suspect, rivals: int) -> Diagnosis:
     explained, known = guess.explained(suspect), suspect.known
     spare = guess.spare(suspect)
-    sure: Sure = "possible" if spare < 0.5 else "likely" if spare < CERTAIN else "certain"
+    sure: Sure = "possible" if spare < LIKELY else "likely" if spare < CERTAIN else "certain"
     if rivals > 1 and sure == "certain":
         sure = "likely"
     return Diagnosis(
@@ -320,180 +363,13 @@ def _not_finite(suspect: Suspect) -> Iterator[Diagnosis]:
         place = ", ".join(str(int(k)) for k in np.argwhere(bad)[0])
         count = int(np.count_nonzero(bad))
         evidence = f"is not finite in {count} of {bad.size} entries, the first being [{place}]"
-        where = _where(bad)
+        place_of_all = where(bad)
         yield Diagnosis(
             kind="not-finite",
             block=suspect.name,
             explains=count,
             entries=bad.size,
             sure="certain",
-            evidence=evidence + (f": {where}" if where else ""),
+            evidence=evidence + (f": {place_of_all}" if place_of_all else ""),
             hint=KINDS["not-finite"].hint,
         )
-
-
-def _patterns(suspect: Suspect, setting: Setting) -> Iterator[Diagnosis]:
-    """Mistakes in a part of the block, and in one example."""
-    known, wrong = suspect.known, suspect.wrong & suspect.known
-    right = known & ~wrong
-    found = list(_in_part(suspect, setting, wrong, right)) if wrong.any() and right.any() else []
-    yield from found or _of_example(suspect, setting)
-
-
-def _in_part(suspect: Suspect, setting: Setting, wrong: Array, right: Array) -> Iterator[Diagnosis]:
-    """Only some entries are wrong: which, and in what they differ."""
-    part = Suspect(
-        suspect.name,
-        suspect.claim[wrong],
-        suspect.truth[wrong],
-        suspect.bar[wrong],
-        suspect.at[wrong],
-        wrong[wrong],
-    )
-    how = [g for g in _parts_guesses(part, setting) if g.explained(part)[part.known].all()]
-    where, count = _where(wrong), int(np.count_nonzero(wrong))
-    rest = f"right in the other {int(np.count_nonzero(right))}"
-    what = how[0].evidence.replace(" everywhere", "") if how else "is wrong"
-    kinds = []
-    index = np.argwhere(wrong)
-    if count == 1:
-        kinds.append("single-entry")
-        if np.abs(suspect.claim[right]).max() <= abs(part.claim[0]) < abs(part.truth[0]):
-            kinds.append("clipped")
-    if suspect.claim.ndim == 2 and (count > 1 or min(suspect.shape) == 1):
-        kinds += [
-            kind
-            for axis, kind in ((0, "single-row"), (1, "single-column"))
-            if suspect.shape[axis] > 1 and np.unique(index[:, axis]).size == 1
-        ]
-    if how and not kinds:
-        kinds.append(how[0].kind)
-    for kind in kinds:
-        place = where or f"in {count} entries"
-        yield Diagnosis(
-            kind=kind,
-            block=suspect.name,
-            explains=count + int(np.count_nonzero(right)),
-            entries=count + int(np.count_nonzero(right)),
-            sure="certain" if np.count_nonzero(right) >= CERTAIN and len(kinds) == 1 else "likely",
-            evidence=f"{what} {place}, {rest}",
-            hint=KINDS[kind].hint,
-        )
-
-
-def _parts_guesses(part: Suspect, setting: Setting) -> Iterator[Guess]:
-    if not part.claim.any():
-        yield Guess("zero", "is 0", part.claim, part.bar)
-        return
-    for guess in factors(part, setting):
-        if guess.spare(part) > 0:
-            yield guess
-
-
-def _of_example(suspect: Suspect, setting: Setting) -> Iterator[Diagnosis]:
-    """A residual along one example of the data."""
-    residual = np.where(suspect.known, suspect.claim - suspect.truth, 0.0)
-    if suspect.claim.ndim == 0 or suspect.claim.ndim > 2 or np.iscomplexobj(residual):
-        return
-    matrix = residual.reshape(suspect.shape) if residual.ndim == 2 else residual[:, None]
-    left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
-    blur = np.sqrt(residual.size) * suspect.bar[suspect.known].max() + 1e-9 * np.abs(
-        suspect.truth[suspect.known]
-    ).max(initial=0.0)
-    if sizes[0] <= 100 * blur or (sizes[1:] > blur).any():
-        return
-    known = int(np.count_nonzero(suspect.known))
-
-    def says(sure: Sure, evidence: str) -> Diagnosis:
-        hint = KINDS["single-example"].hint
-        return Diagnosis("single-example", suspect.name, known, known, sure, evidence, hint)
-
-    for name, array in setting.names.data:
-        if array.ndim != 2 or array.dtype.kind not in "fiu":
-            continue
-        for axis, thing in ((1, "column"), (0, "row")):
-            vectors = np.moveaxis(array, axis, 0).astype(float)
-            for side in (left[:, 0], right[0]):
-                if not 3 <= side.size == vectors.shape[1]:
-                    continue
-                norms = np.linalg.norm(vectors, axis=1)
-                off = np.abs(np.abs(vectors @ side) - norms)
-                close = np.flatnonzero(
-                    (off <= (1e-7 + (blur / sizes[0]) ** 2) * norms) & (norms > 0)
-                )
-                if close.size == 1:
-                    k = int(close[0])
-                    sure: Sure = "certain" if side.size > CERTAIN else "likely"
-                    yield says(sure, f"is off along {thing} {k} of {name} alone")
-                    return
-    if min(matrix.shape) > 1:
-        rank = "is off by a matrix of rank 1, as one example's part, or a mean's, is"
-        yield _unexplained(suspect, rank)
-        yield says("possible", rank)
-
-
-def _unexplained(suspect: Suspect, evidence: str) -> Diagnosis:
-    return Diagnosis(
-        kind="unexplained",
-        block=suspect.name,
-        explains=0,
-        entries=int(np.count_nonzero(suspect.known)),
-        sure="possible",
-        evidence=evidence,
-        hint=KINDS["unexplained"].hint,
-    )
-
-
-def _shape_of_residual(suspect: Suspect) -> str:
-    """Where the residual is, how large, and its rank if that is low."""
-    known, wrong = suspect.known, suspect.wrong & suspect.known
-    residual = np.where(known, suspect.claim - suspect.truth, 0.0)
-    size = np.abs(suspect.truth[known]).max(initial=0.0)
-    share = f"by up to {np.abs(residual).max() / size:.2g} of its largest entry" if size else ""
-    count = int(np.count_nonzero(wrong))
-    text = f"is off in {count} of {int(np.count_nonzero(known))} entries {share}".rstrip()
-    where = _where(wrong)
-    if where and count < known.sum():
-        return f"{text}, all of them {where}"
-    if residual.ndim == 2 and min(residual.shape) > 1:
-        sizes = np.linalg.svd(residual, compute_uv=False)
-        blur = np.sqrt(residual.size) * suspect.bar[known].max(initial=0.0) + 1e-9 * size
-        rank = int(np.count_nonzero(sizes > blur))
-        if 0 < rank < min(residual.shape):
-            return f"{text}; the residual has rank {rank}"
-        for axis, thing in ((0, "row"), (1, "column")):
-            norms = np.linalg.norm(residual, axis=1 - axis)
-            if norms.max() > 0.9 * np.linalg.norm(norms):
-                return f"{text}, mostly in {thing} {int(np.argmax(norms))}"
-    return f"{text}; no known kind of mistake gives these values"
-
-
-def _where(mask: Array) -> str:
-    """Where the true entries of a mask lie, in words; empty if they form no pattern."""
-    index = np.argwhere(mask)
-    if mask.ndim == 0 or not len(index):
-        return ""
-    if len(index) == 1:
-        return f"in entry [{', '.join(str(int(k)) for k in index[0])}]"
-    names = {2: ("row", "column")}.get(
-        mask.ndim, tuple(f"axis {k}, place" for k in range(mask.ndim))
-    )
-    for axis, thing in enumerate(names):
-        places = sorted(set(index[:, axis].tolist()))
-        full = np.take(mask, places, axis).all()
-        if mask.ndim > 1 and len(places) == 1:
-            return f"in {thing} {places[0]}"
-        if full and len(places) < mask.shape[axis]:
-            shown = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
-            return f"in {thing}s {shown}" if mask.ndim == 2 else f"in places {shown}"
-    if mask.ndim == 2 and mask.shape[0] == mask.shape[1]:
-        off = index[:, 0] - index[:, 1]
-        for test, words in (
-            ((off == 0).all(), "on the diagonal"),
-            ((off < 0).all(), "above the diagonal"),
-            ((off > 0).all(), "below the diagonal"),
-            ((off != 0).all(), "off the diagonal"),
-        ):
-            if test:
-                return words
-    return ""

@@ -1,6 +1,6 @@
 """What a failing check hands to its diagnosis: suspects, names, and a few more evaluations.
 
->>> diagnoses = explain(point, layout, claim, comparison, findings, names)  # doctest: +SKIP
+>>> diagnoses = explain(point, cost, claim, comparison, findings, names)  # doctest: +SKIP
 
 `hypotheses` and `diagnosis` know arrays alone. Here they are cut out of what `check` has: each
 block with its claim, its measured derivative and the bar, and, asked for only where a guess
@@ -17,10 +17,14 @@ import numpy as np
 from gradcheck.comparison import Comparison
 from gradcheck.diagnosis import Diagnosis, diagnose, of_findings
 from gradcheck.differences import FIRST, Indices, Point, first_pass
+from gradcheck.elsewhere import Elsewhere
+from gradcheck.functions import Cost
 from gradcheck.hypotheses import Setting, Suspect
 from gradcheck.names import Names
 from gradcheck.noise import Values
-from gradcheck.parameters import Block, Layout
+from gradcheck.omission import Examples
+from gradcheck.parameters import Block
+from gradcheck.patterns import PLACES
 from gradcheck.structure import Claim, Finding
 from gradcheck.verdict import Verdict
 
@@ -32,12 +36,13 @@ FAR = 2.0**20
 
 def explain(
     point: Point,
-    layout: Layout,
+    cost: Cost,
     claim: Claim,
     comparison: Comparison | None,
     findings: Sequence[Finding],
     names: Names,
     *,
+    elsewhere: Elsewhere | None = None,
     inner: bool = False,
 ) -> tuple[Diagnosis, ...]:
     """The kinds of mistake that explain a gradient that has failed.
@@ -45,13 +50,15 @@ def explain(
     Parameters
     ----------
     point : Point
-    layout : Layout
+    cost : Cost
     claim : Claim
     comparison : Comparison, optional
         None if nothing could be compared.
     findings : sequence of Finding
         Among them those about shapes, whose blocks are compared as far as they can be.
     names : Names
+    elsewhere : Elsewhere, optional
+        The gradient at other points, if it can be called.
     inner : bool
         Whether the block is an intermediate of a forward pass.
 
@@ -60,12 +67,15 @@ def explain(
     tuple of Diagnosis
     """
     seen = suspects(point.x, claim, comparison) if comparison else {}
-    by_name = {block.name: block for block in layout.blocks}
+    by_name = {block.name: block for block in cost.layout.blocks}
     setting = Setting(
         names=names,
         inner=inner,
         curvature=lambda name, places: _curvature(point, by_name[name], places),
         quadratic=lambda name: _quadratic(point, by_name[name]),
+        still=lambda name: bool(elsewhere and elsewhere.is_still(point, by_name[name])),
+        stepping=elsewhere.stepping if elsewhere else frozenset(),
+        examples=Examples.of(cost, point, names),
     )
     beside = {
         name: _measured(point, by_name[name], steps=_may_be_summed(array, by_name[name]))
@@ -76,8 +86,11 @@ def explain(
     done = {d.block for d in structural if d.sure == "certain" and d.kind != "conjugated"}
     wrong = [name for name, suspect in seen.items() if suspect.wrong.any() and name not in done]
     told = {d.block for d in structural}
-    guessed = diagnose(seen, wrong, setting)
-    found = [*structural, *(d for d in guessed if d.kind != "unexplained" or d.block not in told)]
+    found = [*structural]
+    for guessed in diagnose(seen, wrong, setting):
+        # Where a finding says what is wrong, the place alone adds nothing.
+        if guessed.kind not in PLACES or not told & {guessed.block, None}:
+            found.append(guessed)
     return tuple(d.named(claim.labels.get(d.block or "", "")) for d in found)
 
 
@@ -98,18 +111,25 @@ def suspects(x: Values, claim: Claim, comparison: Comparison) -> dict[str, Suspe
             made.found.error[:, 0] + rounding,
             x[block.slice],
             (made.decision.verdict[:, 0] == Verdict.FAIL) | (skipped & off),
+            block.name in claim.whole,
         )
     return found
 
 
 def _suspect(
-    block: Block, claim: Values, truth: Values, bar: Values, at: Values, wrong: Any
+    block: Block,
+    claim: Values,
+    truth: Values,
+    bar: Values,
+    at: Values,
+    wrong: Any,
+    whole: bool = False,
 ) -> Suspect:
     if block.is_complex:
         claim, truth, at = (part[0::2] + 1j * part[1::2] for part in (claim, truth, at))
         bar, wrong = np.hypot(bar[0::2], bar[1::2]), wrong[0::2] | wrong[1::2]
-    arrays = (array.reshape(block.shape) for array in (claim, truth, bar, at, wrong))
-    return Suspect(block.name, *arrays)
+    claim, truth, bar, at, wrong = (a.reshape(block.shape) for a in (claim, truth, bar, at, wrong))
+    return Suspect(block.name, claim, truth, bar, at, wrong, whole)
 
 
 def _may_be_summed(array: Values, block: Block) -> bool:

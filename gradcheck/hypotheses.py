@@ -11,8 +11,9 @@ two that ask the setting for a few values more.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations, permutations
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradcheck.names import CLOSE, SIMPLE, Names
+from gradcheck.omission import Examples
 from gradcheck.verdict import FLOOR
 
 __all__ = ["CERTAIN", "Guess", "Setting", "Suspect", "guesses"]
@@ -54,6 +56,8 @@ class Suspect:
         The block's own value at the point.
     wrong : ndarray of bool
         Entries that fail.
+    whole : bool
+        Whether the claim came as whole numbers.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Suspect:
     bar: Array
     at: Array
     wrong: Array
+    whole: bool = False
 
     @classmethod
     def of(cls, name: str, truth: Array, claim_times: float = 1.0) -> Suspect:
@@ -69,6 +74,11 @@ class Suspect:
         claim = claim_times * truth
         bar = np.full(truth.shape, 1e-10)
         return cls(name, claim, truth, bar, np.ones(truth.shape), np.abs(claim - truth) > bar)
+
+    def part(self, mask: Array) -> Suspect:
+        """The entries of a mask, as a vector."""
+        arrays = {name: value[mask] for name, value in vars(self).items() if np.ndim(value)}
+        return replace(self, **arrays)
 
     @property
     def known(self) -> Array:
@@ -100,6 +110,13 @@ class Setting:
     quadratic : callable, optional
         The coefficient ``q`` with which the cost grows as ``q / 2 |block|^2`` when the block
         grows beyond bounds, or NaN: ``quadratic(name)``.
+    still : callable, optional
+        Whether the claim for a block is one and the same wherever it is asked for, and what is
+        due is not: ``still(name)``.
+    stepping : frozenset of str
+        Blocks whose claim moves in the steps of a shorter number.
+    examples : Examples, optional
+        The cost without one of its examples.
     """
 
     names: Names = field(default_factory=Names)
@@ -107,6 +124,9 @@ class Setting:
     inner: bool = False
     curvature: Callable[[str, Array], tuple[Array, Array]] | None = None
     quadratic: Callable[[str], float] | None = None
+    still: Callable[[str], bool] | None = None
+    stepping: frozenset[str] = frozenset()
+    examples: Examples | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +172,9 @@ def guesses(suspect: Suspect, setting: Setting) -> list[Guess]:
     if not known.any():
         return []
     found: list[Guess] = []
-    for hypotheses in (SIMPLE_KINDS, OTHER_KINDS):
+    # Zeros are no more to be explained than by what is due instead.
+    kinds = (SIMPLE_KINDS, OTHER_KINDS) if suspect.claim.any() else ((nothing_there, penalties),)
+    for hypotheses in kinds:
         if any(guess.spare(suspect) >= CERTAIN for guess in found):
             break
         for hypothesis in hypotheses:
@@ -164,19 +186,56 @@ def guesses(suspect: Suspect, setting: Setting) -> list[Guess]:
     return found
 
 
-def nothing_there(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+def nothing_there(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     """Exact zeros, one constant, or the parameter itself."""
     claim = suspect.claim
     if not claim.any():
         yield Guess("zero", "is 0 everywhere", claim, suspect.bar)
+        if suspect.whole and (np.abs(suspect.truth[suspect.known]) < 1).all():
+            cut = "is cut to whole numbers, which are all 0"
+            yield Guess("integer-truncation", cut, claim, suspect.bar)
         return
     if np.array_equal(claim, suspect.at):
         yield Guess("not-computed", "is the parameter itself", claim, suspect.bar)
-    if claim.size == 1 or (claim != claim.flat[0]).any():
+    c = claim.flat[0]
+    if claim.size == 1 or (claim != c).any():
         return
-    if not any(g.explained(suspect)[suspect.known].all() for g in sums(suspect, setting)):
-        constant = f"is {_number(claim.flat[0])} in every entry"
-        yield Guess("not-computed", constant, claim, suspect.bar, free=1)
+    # An array starts as whole numbers; any other constant may have been computed.
+    whole = c in range(-9, 10)
+    if not whole and (suspect.known & ~suspect.wrong).any():
+        return
+    free = 1 if whole else claim.size - 1
+    yield Guess("not-computed", f"is {_number(c)} in every entry", claim, suspect.bar, free=free)
+
+
+def repetitions(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """One number everywhere: an entry, the sum or the mean of another gradient."""
+    claim = suspect.claim
+    if (claim != claim.flat[0]).any():
+        return
+    for name, other in setting.others.items():
+        if name == suspect.name or not other.known.all():
+            continue
+        truth, bar, n = other.truth, other.bar, other.truth.size
+        k = int(np.argmin(np.abs(truth - claim.flat[0])))
+        place = ", ".join(str(int(i)) for i in np.unravel_index(k, truth.shape))
+        entry = f"entry [{place}] of that of" if n > 1 else "that of"
+        several = (("the sum of that of", 1), ("the mean of that of", n)) if n > 1 else ()
+        for words, value, width in (
+            (entry, truth.flat[k], bar.flat[k]),
+            *((words, truth.sum() / c, bar.sum() / c) for words, c in several),
+        ):
+            where = " in every entry" if claim.size > 1 else ""
+            predicted = np.full(claim.shape, value)
+            evidence = f"is {words} `{name}`{where}"
+            yield Guess("another-block", evidence, predicted, np.full(claim.shape, width))
+
+
+OF_OTHERS = (
+    "divide by the number of what is summed over, as the cost does",
+    "sum over these, as the cost does, in place of the mean",
+)
+"""Hints for a sum where a mean is due, and the reverse, over what are no examples."""
 
 
 def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
@@ -192,31 +251,40 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         return
     named = setting.names.of_factor(c.real, close) if np.isreal(c) else []
 
-    def counted(find: Callable[[float, float], list[str]]) -> list[Guess]:
+    def counted(find: Callable[[float, float], list[str]], *hints: str) -> list[Guess]:
         """A sum for a mean, or the reverse, over as many as `find` has a name for."""
         return [
-            Guess(kind, f"is {size}; {name}", predicted, width, free=0.5)
-            for kind, factor in (("sum-for-mean", c), ("mean-for-sum", 1 / c))
+            Guess(kind, f"is {size}; {name}", predicted, width, free=0.5, hint=hint)
+            for kind, factor, hint in zip(
+                ("sum-for-mean", "mean-for-sum"), (c, 1 / c), hints or ("", ""), strict=True
+            )
             for name in find(np.real(factor), close)
         ]
 
     examples = counted(setting.names.examples_of)
-    yield from examples
-    rest = [name for name in named if not examples or name in SIMPLE.values()]
+    counts = examples or counted(setting.names.positions_of, *OF_OTHERS)
+    yield from counts
+    rest = [name for name in named if not counts or name in SIMPLE.values()]
     if rest:
-        yield Guess(
-            "constant-ratio", f"is {size}; {' or '.join(rest[:2])}", predicted, width, free=0.5
-        )
+        evidence = f"is {size}; {'; or '.join(rest[:2])}"
+        yield Guess("constant-ratio", evidence, predicted, width, free=0.5)
         if np.real(c) < 0:
             words = f"has the wrong sign, and is {size}; {rest[0]}"
             yield Guess("sign", words, predicted, width, free=0.5)
-        elif not examples:
-            yield from counted(setting.names.of_size)
-    elif not examples:
+        elif not counts:
+            yield from counted(setting.names.of_size, *OF_OTHERS)
+    elif not counts:
         norm = float(np.linalg.norm(suspect.claim))
         if suspect.claim.size > 1 and _is_round(norm):
             yield Guess("clipped", f"is scaled to the norm {norm:.6g}", predicted, width, free=0.5)
-        yield Guess("constant-ratio", f"is {size}", predicted, width, free=1)
+        # Of few digits, a factor may stand in the code; whole, it may be a number of terms.
+        short = [min(abs(float(f"{x:.2g}") - x) / x, 1) <= close for x in (abs(c), 1 / abs(c))]
+        yield Guess("constant-ratio", f"is {size}", predicted, width, free=0.5 if any(short) else 1)
+        for kind, n, hint in zip(
+            ("sum-for-mean", "mean-for-sum"), np.real([c, 1 / c]), OF_OTHERS, strict=True
+        ):
+            if n > 2.5 and abs(n - np.round(n)) <= close * n:
+                yield Guess(kind, f"is {size}", predicted, width, free=0.5, hint=hint)
 
 
 def magnitudes(suspect: Suspect, _: Setting) -> Iterator[Guess]:
@@ -291,7 +359,12 @@ def _permuted(suspect: Suspect, axis: int) -> Iterator[Guess]:
     width = bar + FLOOR * np.abs(truth)
     alike = (np.abs(claim[:, None] - truth) <= width).all(axis=2)
     order = np.argmax(alike, axis=1)
-    if alike.sum(axis=1).min() < 1 or np.unique(order).size < n:
+    if np.unique(order).size < n:
+        # Of slices that are alike, each is taken once.
+        order = np.full(n, -1)
+        for k, row in enumerate(alike):
+            order[k] = next((i for i in np.flatnonzero(row) if i not in order[:k]), -1)
+    if (order < 0).any() or not alike[np.arange(n), order].all():
         return
     predicted, width = (np.take(array, order, axis) for array in (suspect.truth, suspect.bar))
     thing = ("row", "column")[axis] if len(suspect.shape) == 2 else f"slice along axis {axis}"
@@ -308,14 +381,31 @@ def of_other_blocks(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     for name, other in setting.others.items():
         if other.truth.size != suspect.truth.size or name == suspect.name:
             continue
-        truth, bar = (array.reshape(suspect.shape) for array in (other.truth, other.bar))
-        back = Guess("", "", suspect.truth.reshape(other.shape), suspect.bar.reshape(other.shape))
-        swapped = other.known.any() and back.explained(other)[other.known].all()
-        kind = "swapped" if swapped else "another-block"
-        words = f"and `{name}` have each other's gradient" if swapped else f"is that of `{name}`"
-        yield Guess(kind, words, truth, bar)
-        added = f"has that of `{name}` added to it"
-        yield Guess("another-block", added, suspect.truth + truth, suspect.bar + bar)
+        ways = zip(
+            _views(other.shape, suspect.shape), _views(suspect.shape, other.shape), strict=True
+        )
+        for (turn, words), (back, _) in ways:
+            truth, bar = turn(other.truth), turn(other.bar)
+            returned = _rescaled(other, setting, "", "", back(suspect.truth), back(suspect.bar))
+            known = other.known
+            swapped = other.wrong.any() and any(g.explained(other)[known].all() for g in returned)
+            kind, told = "another-block", f"is that of `{name}`{words}"
+            if swapped:
+                kind, told = "swapped", f"and `{name}` have each other's gradient{words}"
+            yield from _rescaled(suspect, setting, kind, told, truth, bar)
+            for sign, verb in ((1, "added to"), (-1, "subtracted from")):
+                evidence = f"has that of `{name}`{words} {verb} it"
+                predicted = suspect.truth + sign * truth
+                yield Guess("another-block", evidence, predicted, suspect.bar + bar)
+
+
+def _views(
+    came: tuple[int, ...], due: tuple[int, ...]
+) -> Iterator[tuple[Callable[[Array], Array], str]]:
+    """Ways to lay an array of one shape out as another."""
+    yield lambda array: array.reshape(due), ""
+    if came[::-1] == due and len(due) == 2 and min(due) > 1:
+        yield np.transpose, ", transposed"
 
 
 def sums(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
@@ -340,10 +430,12 @@ def sums(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             yield from _rescaled(suspect, setting, kind, words, total, width)
 
 
-def totals(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+def totals(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A vector whose total is right: it was summed over another axis of the same length."""
-    vector = max(suspect.shape, default=1) == suspect.claim.size > 1
-    if not vector or not suspect.known.all():
+    n = suspect.claim.size
+    vector = max(suspect.shape, default=1) == n > 1
+    possible = any(n in array.shape and array.ndim > 1 for _, array in setting.names.data)
+    if not vector or not possible or not suspect.known.all():
         return
     size = np.abs(suspect.truth).sum()
     width = suspect.bar.sum() + FLOOR * size
@@ -351,8 +443,9 @@ def totals(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     meaningful = abs(suspect.truth.sum()) > 1e-3 * size
     if meaningful and abs(suspect.claim.sum() - suspect.truth.sum()) <= width:
         words = f"has the right total, {_number(suspect.truth.sum())}, in the wrong entries"
-        free = suspect.claim.size - 1
-        yield Guess("summed-over-wrong-axis", words, suspect.claim, suspect.bar, free=free)
+        # Parts that cancel leave the total as it is, whatever else they are.
+        for kind in ("summed-over-wrong-axis", "unexplained"):
+            yield Guess(kind, words, suspect.claim, suspect.bar, free=n)
 
 
 def penalties(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
@@ -368,8 +461,13 @@ def penalties(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             continue
         of = of.replace("W", suspect.name)
         for kind, words, hint in _of_penalty(suspect, setting, float(c.real), close, of, power):
-            free = 0.5 if ";" in words else 1
-            yield Guess(kind, words, suspect.truth + c * base, suspect.bar, free=free, hint=hint)
+            # Signs that are all alike are a constant, which may be another's.
+            named = ";" in words and np.ptp(base) > 0
+            free = 0.5 if named or (";" in words and base.size == 1) else 1
+            if named or base.size > 1 or free < 1:
+                yield Guess(
+                    kind, words, suspect.truth + c * base, suspect.bar, free=free, hint=hint
+                )
 
 
 def _of_penalty(
@@ -382,9 +480,7 @@ def _of_penalty(
     hint = f"{'subtract' if c > 0 else 'add'} {_number(abs(c))} * {of}"
     due = setting.quadratic(suspect.name) if setting.quadratic and power else np.nan
     whole = "regulariser-missing" if c < 0 else "regulariser-doubled"
-    if c > 0 and _is_bias(suspect):
-        yield "regulariser-on-bias", words, hint
-    elif np.isfinite(due) and abs(due) > 1e-6 * abs(c):
+    if np.isfinite(due) and abs(due) > 1e-6 * abs(c):
         factor = f"write {_number(due)} * {of} in place of {_number(due + c)} * {of}"
         exact = abs(c / due - np.sign(c)) < 1e-4
         if exact:
@@ -392,11 +488,13 @@ def _of_penalty(
         # With two examples, a forgotten 1/m doubles it.
         if not exact or (c > 0 and setting.names.of_scalar(due + c, 1e-4)):
             yield "regulariser-factor", words, factor
+    elif c > 0 and _is_bias(suspect, setting):
+        yield "regulariser-on-bias", words, hint
     else:
-        kinds = [whole, "regulariser-factor"]
         plain = names and setting.names.is_plain(abs(c), max(close, CLOSE))
-        for kind in kinds if plain or (not names and c < 0) else kinds[::-1]:
-            yield kind, words, hint
+        plain = plain or not setting.names.scalars
+        kinds = [whole, "regulariser-factor"]
+        yield from ((kind, words, hint) for kind in (kinds if plain else kinds[::-1]))
 
 
 def offsets(suspect: Suspect, _: Setting) -> Iterator[Guess]:
@@ -412,66 +510,132 @@ def offsets(suspect: Suspect, _: Setting) -> Iterator[Guess]:
 
 
 def mixtures(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
-    """A multiple of what is due and of the parameter: one of two terms has the wrong factor."""
-    known = suspect.known
-    if np.count_nonzero(known) < 4 or np.iscomplexobj(suspect.claim):
+    """A multiple of what is due, and of terms that stand beside it: one has the wrong factor."""
+    known, at = suspect.known, suspect.at
+    if np.iscomplexobj(suspect.claim) or not np.isfinite(at).all():
         return
-    if not np.isfinite(suspect.at).all():
-        return
-    base = np.stack([suspect.truth[known], suspect.at[known]], axis=1)
     weight = 1 / (suspect.bar[known] + FLOOR * np.abs(suspect.truth[known]))
-    (c, d), _, rank, _ = np.linalg.lstsq(
-        base * weight[:, None], suspect.claim[known] * weight, rcond=None
-    )
-    if rank < 2 or not np.isfinite([c, d]).all():
-        return
-    predicted = c * suspect.truth + d * suspect.at
-    width = (1 + abs(c)) * suspect.bar
-    examples = setting.names.examples_of(c, 1e-6), setting.names.examples_of(1 / c, 1e-6)
-    name = next(iter([*examples[0], *examples[1], *setting.names.of_factor(c, 1e-6)]), "")
-    if name:
-        kind = (
-            "sum-for-mean" if examples[0] else "mean-for-sum" if examples[1] else "constant-ratio"
+    of, sign = suspect.name, np.sign(at)
+    for words, bases in (
+        ((f"* {of}",), (at,)),
+        ((f"* sign({of})",), (sign,)),
+        ((f"* {of}", f"* sign({of})"), (at, sign)),
+        (("in every entry",), (np.ones(at.shape),)),
+    ):
+        terms = np.stack([suspect.truth, *bases])
+        if np.count_nonzero(known) < len(terms) + 2:
+            continue
+        fitted, _, rank, _ = np.linalg.lstsq(
+            terms[:, known].T * weight[:, None], suspect.claim[known] * weight, rcond=None
         )
-        words = f"is {_times(c)}; {name}; but for its penalty"
-        yield Guess(kind, words, predicted, width, free=2)
+        if rank < len(terms) or not np.isfinite(fitted).all():
+            continue
+        c, rest = float(fitted[0]), fitted[1:]
+        predicted = np.tensordot(fitted, terms, 1)
+        width = (1 + abs(c)) * suspect.bar
+        beside = " and ".join(f"{_number(d)} {of}" for d, of in zip(rest, words, strict=True))
+        if abs(c - 1) < 1e-6:
+            if len(rest) > 1:
+                kind = "regulariser-missing" if (rest < 0).all() else "unexplained"
+                told = f"differs from what is due by {beside}"
+                yield Guess(kind, told, predicted, width, free=len(rest))
+            continue
+        examples = setting.names.examples_of(c, 1e-6), setting.names.examples_of(1 / c, 1e-6)
+        name = next(iter([*examples[0], *examples[1], *setting.names.of_factor(c, 1e-6)]), "")
+        if name:
+            kind = (
+                "sum-for-mean"
+                if examples[0]
+                else "mean-for-sum"
+                if examples[1]
+                else "constant-ratio"
+            )
+            told = f"is {_times(c)}; {name}; but for "
+            if bases[0] is at or bases[0] is sign:
+                told += "its penalty"
+            else:
+                kind, told = "unexplained", f"{told}a term that is right, and leaves {beside}"
+            yield Guess(kind, told, predicted, width, free=len(terms))
+
+
+def terms(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """A residual that is a multiple of an array at hand: a term that stands beside others."""
+    residual = suspect.claim - suspect.truth
+    arrays = [(f"the gradient of `{n}`", s.truth) for n, s in setting.others.items()]
+    arrays += [(f"`{n}`", s.at) for n, s in setting.others.items() if n != suspect.name]
+    arrays += [(f"`{name}`", array) for name, array in setting.names.data]
+    for name, array in arrays:
+        if array.size != residual.size or array.dtype.kind not in "fiu" or residual.size < 3:
+            continue
+        for turn, words in _views(array.shape, suspect.shape):
+            base = turn(array).astype(float)
+            found = _factor(residual, base, suspect.bar, of_claim=True)
+            if found is not None and np.isreal(found[0]):
+                c = float(np.real(found[0]))
+                told = (
+                    f"has {_number(abs(c))} times {name}{words} too {'much' if c > 0 else 'little'}"
+                )
+                yield Guess("unexplained", told, suspect.truth + c * base, suspect.bar, free=1)
 
 
 def limits(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     """Values limited to an interval."""
-    largest = np.abs(suspect.claim).max()
-    if (
-        np.iscomplexobj(suspect.claim)
-        or np.sum(np.abs(suspect.claim) == largest) < 2
-        or not largest
-    ):
+    claim, truth = suspect.claim, suspect.truth
+    if np.iscomplexobj(claim):
         return
-    words = f"is limited to [-{_number(largest)}, {_number(largest)}]"
-    predicted = np.clip(suspect.truth, -largest, largest)
-    yield Guess("clipped", words, predicted, suspect.bar, free=1)
+    low, high = claim.min(), claim.max()
+    if low == high:
+        return
+    beyond = (truth < low - suspect.bar), (truth > high + suspect.bar)
+    if low == -high and np.sum(np.abs(claim) == high) > 1:
+        free, words = 1, f"limited to [{_number(low)}, {_number(high)}]"
+    elif beyond[0].any() and beyond[1].any():
+        free, words = 2, f"limited to [{_number(low)}, {_number(high)}]"
+    else:
+        free, words = (
+            1,
+            f"{_number(high)} at most" if beyond[1].any() else f"{_number(low)} at least",
+        )
+    if sum(map(np.count_nonzero, beyond)) > free:
+        yield Guess("clipped", f"is {words}", np.clip(truth, low, high), suspect.bar, free=free)
+
+
+OF_PARAMETER: dict[str, Callable[[Array], Array]] = {
+    "x": lambda x: x,
+    "x^2": np.square,
+    "sqrt(x)": np.sqrt,
+    "exp(x)": np.exp,
+    "exp(2x)": lambda x: np.exp(2 * x),
+    "sigmoid(x)": lambda x: _sigmoid(x),
+    "sigmoid'(x)": lambda x: _sigmoid(x) * _sigmoid(-x),
+    "tanh'(x)": lambda x: 1 - np.tanh(x) ** 2,
+    "(1 - x^2)": lambda x: 1 - x**2,
+    "x (1 - x)": lambda x: x * (1 - x),
+    "(1 + exp(-x))": lambda x: 1 + np.exp(-x),
+}
+"""Derivatives of a parameter by that which is stored in its place, or the reverse."""
 
 
 def parametrisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     """A factor that is a function of the parameter: the chain rule's, forgotten or too much."""
-    at = suspect.at
-    if np.iscomplexobj(at):
+    if np.iscomplexobj(suspect.at):
         return
-    for words, base in (
-        ("x", at),
-        ("1/x", 1 / at),
-        ("exp(x)", np.exp(at)),
-        ("exp(-x)", np.exp(-at)),
-        ("exp(2x)", np.exp(2 * at)),
-        ("exp(-2x)", np.exp(-2 * at)),
-        ("2x", 2 * at),
-        ("x^2", at**2),
-        ("1/x^2", 1 / at**2),
-    ):
-        one = base.size == 1
-        if np.isfinite(base).all() and (one or np.ptp(base) > 1e-6 * np.abs(base).max()):
-            evidence = f"is {words} times what is due, x being `{suspect.name}` itself"
-            predicted, width = suspect.truth * base, np.abs(suspect.bar * base)
-            yield Guess("parametrisation", evidence, predicted, width, free=0.5)
+    for words, function in OF_PARAMETER.items():
+        with np.errstate(all="ignore"):
+            base = function(suspect.at)
+        if not np.isfinite(base).all() or (base == 0).any():
+            continue
+        if base.size > 1 and np.ptp(base) <= 1e-6 * np.abs(base).max():
+            continue
+        for factor, shown in ((base, words), (1 / base, f"1/{words}")):
+            for k, times in FACTORS.items():
+                evidence = f"is {times}{shown} times what is due, x being `{suspect.name}` itself"
+                predicted, width = k * factor * suspect.truth, np.abs(k * factor) * suspect.bar
+                yield Guess("parametrisation", evidence, predicted, width, free=0.5)
+
+
+FACTORS = {1.0: "", 2.0: "2 ", 0.5: "1/2 ", -1.0: "-", -2.0: "-2 ", -0.5: "-1/2 "}
+"""Factors of a change of parameters: that of a variance by its root has a 2."""
 
 
 def _sigmoid(z: Array) -> Array:
@@ -553,10 +717,15 @@ def ratios_by_slice(suspect: Suspect, _: Setting) -> Iterator[Guess]:
         yield Guess(f"ratio-by-{thing}", words, predicted, width, free=len(factors))
 
 
-def roundings(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+def roundings(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """Whole numbers, or numbers with few digits."""
     claim, truth = suspect.claim, suspect.truth
     if np.iscomplexobj(claim) or not claim.any():
+        return
+    if suspect.name in setting.stepping:
+        off = np.abs(claim - truth).max()
+        evidence = f"moves in steps, of about {off / np.abs(truth).max():.0e} of its largest entry"
+        yield Guess("precision", evidence, truth, np.full(claim.shape, off), free=-claim.size)
         return
     with np.errstate(all="ignore"):
         if (claim == np.round(claim)).all() and (
@@ -590,7 +759,7 @@ def differences(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """
     residual, known = suspect.claim - suspect.truth, suspect.known
     size = np.abs(suspect.truth[known]).max(initial=0.0)
-    if setting.curvature is None or np.iscomplexobj(residual):
+    if setting.curvature is None or np.iscomplexobj(residual) or suspect.name in setting.stepping:
         return
     if not 0 < np.abs(residual[known]).max(initial=0.0) <= 0.1 * size:
         return
@@ -608,9 +777,20 @@ def differences(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             side = side or ("forward" if h > 0 else "backward")
             evidence = f"is itself a {side} difference, with a step of about {abs(h):.1e}"
             width = np.abs(residual)
-            free = 2 - places.size
+            # Steps are mostly powers of ten.
+            digits = np.log10(abs(h))
+            free = 2 - places.size - 1.5 * (abs(digits - np.round(digits)) < 0.01)
             yield Guess("finite-difference", evidence, suspect.truth, width, free=free)
             return
+
+
+def unmoved(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """A claim that is the same wherever it is asked for."""
+    constant = (suspect.claim == suspect.claim.flat[0]).all()
+    if setting.still is not None and not constant and setting.still(suspect.name):
+        words = "does not depend on the parameters, as what is due does"
+        free = suspect.claim.size - 1
+        yield Guess("stale-cache", words, suspect.claim, suspect.bar, free=free)
 
 
 Hypothesis = Callable[[Suspect, Setting], Iterator[Guess]]
@@ -621,6 +801,7 @@ SIMPLE_KINDS: tuple[Hypothesis, ...] = (
     activations,
     arrangements,
     of_other_blocks,
+    repetitions,
     sums,
     magnitudes,
     penalties,
@@ -632,10 +813,22 @@ OTHER_KINDS: tuple[Hypothesis, ...] = (
     roundings,
     parametrisations,
     mixtures,
+    terms,
     ratios_by_slice,
+    unmoved,
     totals,
 )
 """The latter are tried only where none of the former fits beyond doubt."""
+
+BY_ENTRY: tuple[Hypothesis, ...] = (
+    nothing_there,
+    factors,
+    magnitudes,
+    penalties,
+    offsets,
+    parametrisations,
+)
+"""Those that predict each entry from itself alone, so that they may hold in a part of a block."""
 
 
 def _rescaled(
@@ -688,11 +881,21 @@ def _alike(claim: Array, axes: tuple[int, ...]) -> bool:
     return bool(spread <= 1e-12 * np.abs(claim).max())
 
 
-def _is_bias(suspect: Suspect) -> bool:
+def _is_bias(suspect: Suspect, setting: Setting) -> bool:
     """Whether a block looks like a bias: a vector, or named like one."""
-    name = suspect.name.rpartition(".")[2].lower()
-    vector = len(suspect.shape) < 2 or min(suspect.shape) == 1
-    return vector and name.startswith(("b", "c", "intercept", "beta0"))
+    shape = setting.others.get(suspect.name, suspect).shape
+    if len(shape) > 1 and min(shape) > 1:
+        return False
+    names = (name.rpartition(".")[2].lower() for name in (suspect.name, *setting.others))
+    own, *others = (
+        name.startswith(("b", "c", "intercept")) + 2 * bool(BIAS(name)) for name in names
+    )
+    # A `beta` is a coefficient where there is a `b` or an intercept beside it.
+    return own > 1 or (own == 1 and max(others, default=0) < 2)
+
+
+BIAS = re.compile(r"b\d*|b_.*|bias.*|intercept.*|beta_?0|c\d*").fullmatch
+"""What a bias is called, beyond doubt."""
 
 
 def _axes(axes: tuple[int, ...]) -> str:

@@ -18,12 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gradcheck import structure
 from gradcheck.check import check_gradient
 from gradcheck.diagnosis import of_findings
 from gradcheck.errors import InvalidInput
 from gradcheck.framework import Framework
 from gradcheck.jax_function import JaxFunction
-from gradcheck.layers import finding_of_ignorance
 from gradcheck.names import Names
 from gradcheck.report import GradientReport, raised
 from gradcheck.structure import Finding, some
@@ -228,6 +228,6 @@ def _with_cotangent(report: GradientReport, framework: Framework) -> GradientRep
         return report
     if not any(array.any() for array in first.values()):
         return report
-    finding = finding_of_ignorance()
+    finding = structure.of_ignored_cotangent()
     diagnoses = of_findings([finding], {}, {}, Names())
     return replace(report, findings=(*report.findings, finding), diagnoses=tuple(diagnoses))

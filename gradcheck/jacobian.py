@@ -29,7 +29,7 @@ from gradcheck.hypotheses import Setting, Suspect
 from gradcheck.names import Names
 from gradcheck.noise import Values, nearest_power_of_two
 from gradcheck.parameters import Block, Layout, flatten
-from gradcheck.report import BlockReport, GradientReport, overall, raised
+from gradcheck.report import BlockReport, GradientReport, asserting, overall
 from gradcheck.structure import Claim, Finding, describe, match
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 from gradcheck.watch import watched
@@ -102,35 +102,7 @@ def check_jacobian(
     return checks.report()
 
 
-@watched
-def assert_jacobian(
-    f: Callable[..., Any],
-    jac: Any,
-    x: Any,
-    *,
-    allow_inconclusive: bool = False,
-    **options: Any,
-) -> GradientReport:
-    """Raise unless the Jacobian of a vector function is right.
-
-    Parameters
-    ----------
-    f, jac, x, **options
-        As for `check_jacobian`.
-    allow_inconclusive : bool
-        As for `assert_gradient`.
-
-    Returns
-    -------
-    GradientReport
-
-    Raises
-    ------
-    GradientError, GradientInconclusive, InvalidInput
-        As for `assert_gradient`.
-    """
-    __tracebackhide__ = True
-    return raised(check_jacobian(f, jac, x, **options), allow_inconclusive)
+assert_jacobian = asserting(check_jacobian, "the Jacobian of a vector function is right")
 
 
 @watched
@@ -221,35 +193,7 @@ def check_hessian(
     return _of_hessian(Checks(outputs, flat, rules), hess, hvp, args, first.evaluations)
 
 
-@watched
-def assert_hessian(
-    cost: Callable[..., Any],
-    hess: Any,
-    params: Any,
-    *,
-    allow_inconclusive: bool = False,
-    **options: Any,
-) -> GradientReport:
-    """Raise unless the Hessian of a cost is right.
-
-    Parameters
-    ----------
-    cost, hess, params, **options
-        As for `check_hessian`.
-    allow_inconclusive : bool
-        As for `assert_gradient`.
-
-    Returns
-    -------
-    GradientReport
-
-    Raises
-    ------
-    GradientError, GradientInconclusive, InvalidInput
-        As for `assert_gradient`.
-    """
-    __tracebackhide__ = True
-    return raised(check_hessian(cost, hess, params, **options), allow_inconclusive)
+assert_hessian = asserting(check_hessian, "the Hessian of a cost is right")
 
 
 def _of_hessian(
@@ -560,14 +504,17 @@ that fit into memory, far below any mistake."""
 def _suspect(block: BlockReport) -> Suspect:
     """A block as its diagnosis wants it: nothing is known of a parameter behind it."""
     rounding = 1e-15 * np.abs(block.analytic).max(initial=0.0)
-    arrays = (
-        block.analytic,
-        block.numerical,
-        block.error + rounding,
-        np.full(block.entries, np.nan),
-        block.verdicts == Verdict.FAIL,
+    claim, truth, bar, at, wrong = (
+        array.reshape(block.shape)
+        for array in (
+            block.analytic,
+            block.numerical,
+            block.error + rounding,
+            np.full(block.entries, np.nan),
+            block.verdicts == Verdict.FAIL,
+        )
     )
-    return Suspect(block.label, *(array.reshape(block.shape) for array in arrays))
+    return Suspect(block.label, claim, truth, bar, at, wrong)
 
 
 def _vector(claim: Claim, findings: list[Finding]) -> Values | None:

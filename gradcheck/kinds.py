@@ -256,7 +256,7 @@ KINDS = {
         "dW = np.zeros(W.shape, dtype=int)",
     ),
     "stale-cache": Kind(
-        "it belongs to another point: it uses what an earlier call left",
+        "it belongs to another point, and uses what an earlier call left",
         "run the forward pass inside of the gradient, at its own argument",
         "def grad(params): return backward(self.cache)",
         adds=True,

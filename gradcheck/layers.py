@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck import structure
 from gradcheck.check import check_dimensions, check_options, checked
 from gradcheck.comparison import Rules
 from gradcheck.diagnosis import Diagnosis, of_findings
@@ -33,7 +34,7 @@ from gradcheck.kinds import KINDS
 from gradcheck.names import Names
 from gradcheck.noise import Values
 from gradcheck.parameters import Layout, children, flatten
-from gradcheck.report import GradientReport, overall, raised
+from gradcheck.report import GradientReport, asserting, overall
 from gradcheck.structure import Finding, describe, some
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 from gradcheck.watch import watched
@@ -103,7 +104,7 @@ def check_vjp(
     )
     findings = layer.conduct(cotangent, other)
     if layer.constant:
-        findings.append(_not_differentiated(layer.constant))
+        findings.append(structure.of_constants(layer.constant))
     everything = (*report.findings, *findings)
     diagnoses = of_findings(findings, {}, {}, Names()) + layer.passed_on(report, cotangent)
     told = {d.block for d in diagnoses}
@@ -119,35 +120,7 @@ def check_vjp(
     )
 
 
-@watched
-def assert_vjp(
-    forward: Callable[..., Any],
-    backward: Callable[..., Any],
-    inputs: Any,
-    *,
-    allow_inconclusive: bool = False,
-    **options: Any,
-) -> GradientReport:
-    """Raise unless the backward step of one layer is right.
-
-    Parameters
-    ----------
-    forward, backward, inputs, **options
-        As for `check_vjp`.
-    allow_inconclusive : bool
-        As for `assert_gradient`.
-
-    Returns
-    -------
-    GradientReport
-
-    Raises
-    ------
-    GradientError, GradientInconclusive, InvalidInput
-        As for `assert_gradient`.
-    """
-    __tracebackhide__ = True
-    return raised(check_vjp(forward, backward, inputs, **options), allow_inconclusive)
+assert_vjp = asserting(check_vjp, "the backward step of one layer is right")
 
 
 def checked_seed(seed: int) -> int:
@@ -271,7 +244,7 @@ class _Layer:
         try:
             first = self._values(self.backward(given, cache))
             if not _equal(given, before):
-                findings.append(_finding_of_change())
+                findings.append(structure.of_changed_cotangent())
             again = self._values(self.backward(self.outputs.build(cotangent), cache))
             layout, x = flatten(self.params)
             moved = layout.build(layout.nearest(x + np.abs(x) * 2.0**-8 + 2.0**-8))
@@ -283,22 +256,22 @@ class _Layer:
         except InvalidInput:
             raise
         except Exception as error:
-            return [_finding_of_error(error)]
+            return [structure.of_second_call(in_short(error))]
         if first is None:
             return findings
         if later is not None and not np.allclose(later, first, rtol=1e-6, atol=0, equal_nan=True):
-            findings.append(_finding_of_state())
+            findings.append(structure.of_kept_state())
         elif again is not None and not np.array_equal(again, first, equal_nan=True):
-            findings.append(_finding_of_cache())
+            findings.append(structure.of_changed_cache())
         theirs = self._values_of(second)
         if theirs is None or both is None or not np.isfinite([first, theirs, both]).all():
             return findings
         eps = max(np.finfo(np.asarray(leaf).dtype).eps for leaf in _leaves(self.params))
         size = np.abs([first, theirs, both]).max()
         if np.array_equal(first, theirs) and first.any():
-            findings.append(finding_of_ignorance())
+            findings.append(structure.of_ignored_cotangent())
         elif np.abs(both - first - theirs).max() > LINEAR * eps * size * first.size**0.5:
-            findings.append(_finding_of_nonlinearity())
+            findings.append(structure.of_nonlinearity())
         return findings
 
     def _values(self, result: Any) -> Values | None:
@@ -357,81 +330,3 @@ def _equal(left: Any, right: Any) -> bool:
 def _leaves(node: Any) -> list[Any]:
     below = children(node)
     return [node] if below is None else [leaf for _, child in below for leaf in _leaves(child)]
-
-
-def _not_differentiated(names: list[str]) -> Finding:
-    return Finding(
-        "not-differentiated",
-        None,
-        "warning",
-        f"{some(names)} {'is no array' if len(names) == 1 else 'are no arrays'} of floats, and "
-        "was handed over as it is",
-        help="make it floats if the layer is to be differentiated by it",
-    )
-
-
-def _finding_of_change() -> Finding:
-    return Finding(
-        "mutates-input",
-        None,
-        "warning",
-        "`backward` changes the cotangent that it is given",
-        "each call of this check gets a copy; other layers that share it do not",
-        "work on a copy",
-    )
-
-
-def _finding_of_cache() -> Finding:
-    return Finding(
-        "mutates-cache",
-        None,
-        "warning",
-        "`backward` gives another result when it is called again with the same cache",
-        "it changes the cache",
-        "work on copies of what the cache holds",
-    )
-
-
-def _finding_of_state() -> Finding:
-    return Finding(
-        "stale-cache",
-        None,
-        "error",
-        "`backward` gives another result after `forward` was called elsewhere",
-        "it uses what the last forward pass left, and not the cache that it is given",
-        "put all that the backward step needs into the cache, as copies",
-    )
-
-
-def _finding_of_nonlinearity() -> Finding:
-    return Finding(
-        "not-linear",
-        None,
-        "error",
-        "`backward` is not linear in its cotangent",
-        "it multiplies the cotangent by a Jacobian, so that the sum of two gives the sum",
-        "look for a sign, a maximum or a limit that is taken of the cotangent",
-    )
-
-
-def finding_of_ignorance() -> Finding:
-    """That a backward step gives the same for every cotangent."""
-    return Finding(
-        "cotangent-ignored",
-        None,
-        "error",
-        "`backward` gives the same gradients whatever cotangent comes in",
-        "it multiplies the cotangent by a Jacobian",
-        "multiply by the cotangent that comes in",
-    )
-
-
-def _finding_of_error(error: Exception) -> Finding:
-    return Finding(
-        "raises-nearby",
-        None,
-        "warning",
-        f"`backward` raised {in_short(error)} when it was called again",
-        "whether it keeps a state, or is linear in its cotangent, is not known",
-        "let it be called twice for one forward pass",
-    )

@@ -12,6 +12,7 @@ given or holds in its closure; the scalars (a penalty, a temperature) likewise.
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -44,6 +45,19 @@ SIMPLE = {
 }
 """Factors that need no size to explain them."""
 
+CONSTANTS = {
+    "ln 2": np.log(2),
+    "ln 10": np.log(10),
+    "pi": np.pi,
+    "2 pi": 2 * np.pi,
+    "180/pi": 180 / np.pi,
+    "sqrt(2)": np.sqrt(2),
+    "sqrt(2 pi)": np.sqrt(2 * np.pi),
+    "100": 100.0,
+    "1000": 1000.0,
+}
+"""Numbers that change a unit or a base, and those of the normal distribution."""
+
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
@@ -59,6 +73,9 @@ class Names:
         ``("lam", 0.1)``.
     examples : frozenset of int
         Sizes that the data has and the parameters need not: numbers of examples.
+    positions : tuple of (str, int)
+        Other sizes that only the data has, and products of two of one array: one may sum over
+        these too.
     data : tuple of (str, ndarray)
         The arrays that the cost is given or holds.
     """
@@ -66,6 +83,7 @@ class Names:
     sizes: tuple[tuple[str, int], ...] = ()
     scalars: tuple[tuple[str, float], ...] = ()
     examples: frozenset[int] = frozenset()
+    positions: tuple[tuple[str, int], ...] = ()
     data: tuple[tuple[str, Any], ...] = ()
 
     @classmethod
@@ -92,6 +110,7 @@ class Names:
         data = _distinct([(n, v) for n, v in held if isinstance(v, np.ndarray) and v.ndim])
         scalars = _distinct([(name, float(v)) for name, v in held if _is_scalar(v)])
         inner = {size for _, shape in params for size in shape}
+        positions: list[tuple[str, int]] = []
         if dimensions:
             sizes = [(name, int(size)) for name, size in dimensions.items()]
             examples = {size for name, size in sizes if name in EXAMPLES}
@@ -103,11 +122,27 @@ class Names:
             shared = {n for one, other in combinations(axes, 2) for n in one & other}
             outer = set().union(*axes) - inner
             examples = (shared & outer) or outer or shared
-        return cls(tuple(sizes), tuple(scalars), frozenset(examples - {1}), tuple(data))
+            positions = [(n, k) for n, k in _axes(shapes) if k in outer - examples]
+            positions += [pair for name, array in data for pair in _products(name, array.shape)]
+            # Terms that look back are fewer than the data.
+            less = [(name, n, k) for name, n in _axes(shapes) if n in outer for k in (1, 2)]
+            positions += [(f"{n} - {k}, {n} = {name}", n - k) for name, n, k in less]
+        return cls(
+            tuple(sizes),
+            tuple(scalars),
+            frozenset(examples - {1}),
+            tuple((name, size) for name, size in positions if size > 2),
+            tuple(data),
+        )
 
     def examples_of(self, factor: float, close: float = CLOSE) -> list[str]:
         """Names of a number of examples that is `factor`: ``["12 = columns of X"]``."""
         return self._equal_to(factor, self.examples, close)
+
+    def positions_of(self, factor: float, close: float = CLOSE) -> list[str]:
+        """The name of another size of the data alone that is `factor`."""
+        found = [f"{n} = {name}" for name, n in self.positions if abs(factor - n) <= close * n]
+        return found[:1]
 
     def of_size(self, factor: float, close: float = CLOSE) -> list[str]:
         """The name of a size, above 2, that is `factor`: ``["5 = rows of W"]``."""
@@ -118,12 +153,14 @@ class Names:
         return [_equal(str(n), self._called(n)) for n in found]
 
     def of_factor(self, factor: float, close: float = CLOSE) -> list[str]:
-        """Equations that explain a factor, the simplest first; empty if there are none."""
-        found = []
-        for value, text in self._candidates():
-            if abs(factor - value) <= close * abs(value):
-                found.append(text)
-        return list(dict.fromkeys(found))[:3]
+        """Equations that explain a factor, the simplest; empty if there are none."""
+        for candidates in (self._plain, self._combined, self._far_fetched):
+            found = [
+                text for value, text in candidates() if abs(factor - value) <= close * abs(value)
+            ]
+            if found:
+                return list(dict.fromkeys(found))[:3]
+        return []
 
     def of_scalar(self, factor: float, close: float = CLOSE) -> list[str]:
         """The user's scalars that are `factor`."""
@@ -136,15 +173,17 @@ class Names:
 
     def of_penalty(self, factor: float, close: float = CLOSE) -> list[str]:
         """Equations that explain a factor of a penalty, in which a scalar has a part."""
-        names = tuple(name for name, _ in self.scalars)
         found = []
+        sizes = dict.fromkeys(n for _, n in self.sizes if n > 1)
+        parts = [(1.0, "", 1), *((1 / n, f"/{n}", n) for n in sizes)]
+        parts += [(1 - 1 / n, f" * (1 - 1/{n})", n) for n in sizes]
         for name, value in self.scalars:
-            for n in dict.fromkeys([1, *(n for _, n in self.sizes)]):
+            for part, over, n in parts:
                 for k, times in ((1, ""), (2, "2 "), (0.5, "1/2 ")):
-                    if value and abs(factor - k * value / n) <= close * abs(factor):
-                        over = f"/{n}, {n} = {self._called(n)}" if n > 1 else ""
-                        found.append(_equal(f"{factor:.6g}", f"{times}{name}{over}"))
-        return found or ([] if names else self.of_factor(factor, close))
+                    if value and abs(factor - k * value * part) <= close * abs(factor):
+                        where = f", {n} = {self._called(n)}" if over else ""
+                        found.append(_equal(f"{factor:.6g}", f"{times}{name}{over}{where}"))
+        return found or ([] if self.scalars else self.of_factor(factor, close))
 
     def _called(self, size: int) -> str:
         """The first name of a size among the data, and the first among the parameters."""
@@ -154,22 +193,35 @@ class Names:
         others = [name for name in names if name not in of_data]
         return " = ".join([*of_data[:1], *others[:1]])
 
-    def _candidates(self) -> Iterator[tuple[float, str]]:
-        sizes = {n: self._called(n) for _, n in self.sizes if n > 1}
+    def _plain(self) -> Iterator[tuple[float, str]]:
+        """Sizes, their inverses, scalars and small numbers."""
         for sign, minus in ((1, ""), (-1, "-")):
-            for n, name in sizes.items():
+            for n, name in self._different().items():
                 yield sign * n, _equal(f"{minus}{n}", f"{minus}{name}")
                 yield sign / n, _equal(f"{minus}1/{n}", f"{n} = {name}", joint=", ")
         yield from SIMPLE.items()
-        for value, name in ((value, name) for name, value in self.scalars if value not in (0, 1)):
-            yield value, _equal(f"{value:.6g}", name)
-            yield 1 / value, _equal(f"{1 / value:.6g}", f"1/{name}")
-            yield value**2, _equal(f"{value**2:.6g}", f"{name}^2")
-            yield 1 / value**2, _equal(f"{value**-2:.6g}", f"1/{name}^2")
-            yield 1 - value, _equal(f"{1 - value:.6g}", f"1 - {name}")
+        for name, x in self._telling():
+            yield x, _equal(f"{x:.6g}", name)
+            yield 1 / x, _equal(f"{1 / x:.6g}", f"1/{name}")
+
+    def _combined(self) -> Iterator[tuple[float, str]]:
+        """A scalar or a size after one step more, and constants."""
+        sizes = self._different()
+        for name, x in self._telling():
+            for value, text in (
+                (x**2, f"{name}^2"),
+                (1 / x**2, f"1/{name}^2"),
+                (1 - x, f"1 - {name}"),
+                (1 / (1 - x), f"1/(1 - {name})"),
+                (2 * x, f"2 {name}"),
+                (x / 2, f"{name}/2"),
+                (abs(x) ** 0.5, f"sqrt({name})"),
+                (abs(x) ** -0.5, f"1/sqrt({name})"),
+            ):
+                yield value, _equal(f"{value:.6g}", text)
             for n, size in sizes.items():
-                yield value / n, _equal(f"{value / n:.6g}", f"{name}/{n}, {n} = {size}")
-                yield n / value, _equal(f"{n / value:.6g}", f"{n}/{name}, {n} = {size}")
+                yield x / n, _equal(f"{x / n:.6g}", f"{name}/{n}, {n} = {size}")
+                yield n / x, _equal(f"{n / x:.6g}", f"{n}/{name}, {n} = {size}")
         for n, name in sizes.items():
             less = max(n - 1, 2)
             for factor, text in (
@@ -185,13 +237,27 @@ class Names:
                 (1 / np.sqrt(n), f"1/sqrt({n})"),
             ):
                 yield factor, f"{text}, {n} = {name}"
-        pairs = [(n, k) for n in sizes for k in sizes if n != k]
-        for n, k in pairs:
+        for name, x in CONSTANTS.items():
+            yield x, name
+            yield 1 / x, f"1/({name})" if " " in name or "/" in name else f"1/{name}"
+
+    def _far_fetched(self) -> Iterator[tuple[float, str]]:
+        """Ratios and products of two sizes."""
+        sizes = self._different()
+        for n, k in ((n, k) for n in sizes for k in sizes if n != k):
             where = f"{n} = {sizes[n]}, {k} = {sizes[k]}"
             yield n / k, f"{n}/{k}, {where}"
             if n < k:
                 yield n * k, f"{n} * {k}, {where}"
                 yield 1 / (n * k), f"1/({n} * {k}), {where}"
+
+    def _different(self) -> dict[int, str]:
+        """The sizes above 1, each with its name."""
+        return {n: self._called(n) for _, n in self.sizes if n > 1}
+
+    def _telling(self) -> Iterator[tuple[str, float]]:
+        """The scalars that change something as a factor."""
+        return ((name, x) for name, x in self.scalars if x not in (0, 1))
 
 
 def _equal(number: str, name: str, joint: str = " = ") -> str:
@@ -208,6 +274,13 @@ def _axes(shaped: Sequence[tuple[str, tuple[int, ...]]]) -> Iterator[tuple[str, 
             yield f"rows of {name}", shape[0]
         else:
             yield from ((f"axis {k} of {name}", size) for k, size in enumerate(shape))
+
+
+def _products(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, int]]:
+    """Two axes of an array together, as of the positions in an image."""
+    if len(shape) > 2:
+        for (i, n), (j, k) in combinations(enumerate(shape), 2):
+            yield f"{n} * {k}, axes {i} and {j} of {name}", n * k
 
 
 def _arguments(
@@ -236,7 +309,8 @@ def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
         yield from _held(function.__func__, depth - 1)
     elif inspect.isfunction(function):
         code, cells = function.__code__, function.__closure__ or ()
-        found = {n: function.__globals__.get(n) for n in code.co_names}
+        loaded = (i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL")
+        found = {name: function.__globals__.get(name) for name in loaded}
         for name, cell in zip(code.co_freevars, cells, strict=True):
             try:
                 found[name] = cell.cell_contents

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Noise",
     "jumps_nearby",
+    "largest_inward",
     "measure",
     "measure_gradient",
     "nearest_power_of_two",
@@ -201,12 +202,28 @@ DIVERGES = 3.0
 and tells nothing of the point: that of ``log(x)`` grows by 4, that of ``x**-12`` by 4**13."""
 
 
+def largest_inward(f: Callable[[Values], Values], x: Values) -> Values:
+    """How large a gradient is on the way to the origin, shape (p,); 0 where it is unbounded.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(points)``, points of shape (k, n), gives values of shape (k, p).
+    x : ndarray, shape (n,)
+    """
+    elsewhere = np.abs(f(np.multiply.outer(INWARD, x)))
+    bounded = np.isfinite(elsewhere[-1]) & ~(elsewhere[-1] > DIVERGES * elsewhere[-2])
+    elsewhere = np.where(np.isfinite(elsewhere), elsewhere, 0.0)
+    # Not the largest, for one of the points may lie beside a pole.
+    return np.where(bounded, np.sort(elsewhere, axis=0)[-2], 0.0)
+
+
 @np.errstate(all="ignore")
 def measure_gradient(
     f: Callable[[Values], Values],
     x: Values,
     spacing: Values,
-    eps: Values,
+    least: Values,
     inward: Values | None = None,
 ) -> Values | None:
     """Noise of each entry of a gradient near `x`; None if it cannot be had.
@@ -219,12 +236,12 @@ def measure_gradient(
     Parameters
     ----------
     f : callable
-        ``f(points)``, points of shape (k, n), gives values of shape (k, p).
+        As for `largest_inward`.
     x : ndarray, shape (n,)
     spacing : ndarray, shape (n,)
         Distance from `x` to the next number that `f` can tell from it.
-    eps : ndarray, shape (p,)
-        Rounding unit of the gradient.
+    least : ndarray, shape (p,)
+        Rounding of the largest gradient on the way to the origin.
     inward : ndarray, shape (n,), optional
         As in `measure`.
 
@@ -236,12 +253,7 @@ def measure_gradient(
     near = f(x + np.arange(1, POINTS + 1)[:, None] * step)
     if not np.isfinite(near).all():
         return None
-    elsewhere = np.abs(f(np.multiply.outer(INWARD, x)))
-    bounded = np.isfinite(elsewhere[-1]) & ~(elsewhere[-1] > DIVERGES * elsewhere[-2])
-    elsewhere = np.where(np.isfinite(elsewhere), elsewhere, 0.0)
-    # Not the largest, for one of the points may lie beside a pole.
-    large = np.where(bounded, np.sort(elsewhere, axis=0)[-2], 0.0)
-    return np.maximum.reduce([scatter(near), _stair(near), eps * large])
+    return np.maximum.reduce([scatter(near), _stair(near), least])
 
 
 def _stair(values: Values) -> Values:

@@ -10,9 +10,10 @@ is worked out for reading. Everything that a user sees comes from here.
 
 from __future__ import annotations
 
+import inspect
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from gradcheck.ladder import Curve
 from gradcheck.parameters import Block
 from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict, worst_of
+from gradcheck.watch import watched
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +40,7 @@ __all__ = [
     "GradientError",
     "GradientInconclusive",
     "GradientReport",
+    "asserting",
     "overall",
     "raised",
 ]
@@ -563,8 +566,10 @@ class GradientReport:
         for k, cause in enumerate(causes[:SHOWN]):
             share = f"{cause.sure}, explains {cause.explains} of {cause.entries} entries"
             same = k > 0 and cause.block == causes[k - 1].block
+            again = same and cause.evidence == causes[k - 1].evidence
             if not (said and k == 0):
-                lines.append(f"  {'or' if same else 'cause'}: {cause.sentence} ({share})")
+                told = cause.meaning if again else cause.sentence
+                lines.append(f"  {'or' if same else 'cause'}: {told} ({share})")
             elif cause.explains:
                 lines.append(f"  cause[{cause.kind}]: {share}")
             lines.append(f"  help: {cause.hint}")
@@ -784,6 +789,52 @@ def raised(report: GradientReport, allow_inconclusive: bool = False) -> Gradient
     if report.verdict != Verdict.PASS and not allow_inconclusive:
         raise GradientInconclusive(report)
     return report
+
+
+def asserting(check: Callable[..., GradientReport], what: str) -> Callable[..., GradientReport]:
+    """The function that raises unless a check passes.
+
+    Parameters
+    ----------
+    check : callable
+        Such as `check_jacobian`, whose arguments it takes.
+    what : str
+        What it asserts.
+    """
+    given = inspect.signature(check)
+    lenient = inspect.Parameter(
+        "allow_inconclusive", inspect.Parameter.KEYWORD_ONLY, default=False, annotation="bool"
+    )
+
+    def asserts(
+        *arguments: Any, allow_inconclusive: bool = False, **options: Any
+    ) -> GradientReport:
+        __tracebackhide__ = True
+        return raised(check(*arguments, **options), allow_inconclusive)
+
+    name = check.__name__.replace("check", "assert")
+    asserts.__module__, asserts.__name__, asserts.__qualname__ = check.__module__, name, name
+    parameters = (*given.parameters.values(), lenient)
+    vars(asserts)["__signature__"] = given.replace(parameters=parameters)
+    asserts.__doc__ = f"""Raise unless {what}.
+
+    Parameters
+    ----------
+    {", ".join(given.parameters)}
+        As for `{check.__name__}`.
+    allow_inconclusive : bool
+        As for `assert_gradient`.
+
+    Returns
+    -------
+    GradientReport
+
+    Raises
+    ------
+    GradientError, GradientInconclusive, InvalidInput
+        As for `assert_gradient`.
+    """
+    return watched(asserts)
 
 
 def _plain(value: Any) -> Any:

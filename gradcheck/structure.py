@@ -80,6 +80,8 @@ class Claim:
     misshapen : dict of str to ndarray
         For each block whose gradient has the wrong shape, what came. Where its numbers can be
         recognised, `values` has them too.
+    whole : set of str
+        Blocks whose gradient came as whole numbers.
     more : bool
         Whether others may stand beside the gradients of the parameters.
     """
@@ -90,6 +92,7 @@ class Claim:
     findings: list[Finding]
     blocks: tuple[Block, ...] = ()
     misshapen: dict[str, NDArray[Any]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
     more: bool = False
 
     @property
@@ -305,6 +308,7 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
             severity="warning",
         )
         array = array.astype(float)
+        claim.whole.add(block.name)
     eps = float(np.finfo(array.dtype).eps)
     if eps > np.finfo(block.dtype).eps:
         find(
@@ -534,6 +538,18 @@ def of_stale_cache(labels: Sequence[str], when: str) -> Finding:
     )
 
 
+def of_constancy(labels: Sequence[str]) -> Finding:
+    """A finding about a gradient that is right at the point, and the same elsewhere."""
+    return Finding(
+        "stale-cache",
+        None,
+        "error",
+        f"the gradient does not depend on the parameters, although the cost bends ({some(labels)})",
+        "it is right at this point alone, as one is that an earlier call left",
+        "run the forward pass inside of the gradient, or return both from `cost` with jac=True",
+    )
+
+
 def of_drift(name: str, before: float, after: float) -> Finding:
     """A finding about a cost that the check has left at another value."""
     return Finding(
@@ -584,6 +600,90 @@ def of_conjugation(block: Block, label: str) -> Finding:
         f"`{label}` is the conjugate of what is due",
         "the gradient by a complex z is dJ/dRe z + i dJ/dIm z, along which z - alpha g descends",
         "return its conjugate",
+    )
+
+
+def of_constants(names: Sequence[str]) -> Finding:
+    """A finding about inputs of a layer that are not differentiated."""
+    return Finding(
+        "not-differentiated",
+        None,
+        "warning",
+        f"{some(names)} {'is no array' if len(names) == 1 else 'are no arrays'} of floats, and "
+        "was handed over as it is",
+        help="make it floats if the layer is to be differentiated by it",
+    )
+
+
+def of_changed_cotangent() -> Finding:
+    """A finding about a backward step that changes its cotangent."""
+    return Finding(
+        "mutates-input",
+        None,
+        "warning",
+        "`backward` changes the cotangent that it is given",
+        "each call of this check gets a copy; other layers that share it do not",
+        "work on a copy",
+    )
+
+
+def of_changed_cache() -> Finding:
+    """A finding about a backward step that changes its cache."""
+    return Finding(
+        "mutates-cache",
+        None,
+        "warning",
+        "`backward` gives another result when it is called again with the same cache",
+        "it changes the cache",
+        "work on copies of what the cache holds",
+    )
+
+
+def of_kept_state() -> Finding:
+    """A finding about a backward step that uses what the last forward step left."""
+    return Finding(
+        "stale-cache",
+        None,
+        "error",
+        "`backward` gives another result after `forward` was called elsewhere",
+        "it uses what the last forward pass left, and not the cache that it is given",
+        "put all that the backward step needs into the cache, as copies",
+    )
+
+
+def of_nonlinearity() -> Finding:
+    """A finding about a backward step that is no product with a Jacobian."""
+    return Finding(
+        "not-linear",
+        None,
+        "error",
+        "`backward` is not linear in its cotangent",
+        "it multiplies the cotangent by a Jacobian, so that the sum of two gives the sum",
+        "look for a sign, a maximum or a limit that is taken of the cotangent",
+    )
+
+
+def of_ignored_cotangent() -> Finding:
+    """A finding about a backward step that does not use its cotangent."""
+    return Finding(
+        "cotangent-ignored",
+        None,
+        "error",
+        "`backward` gives the same gradients whatever cotangent comes in",
+        "it multiplies the cotangent by a Jacobian",
+        "multiply by the cotangent that comes in",
+    )
+
+
+def of_second_call(error: str) -> Finding:
+    """A finding about a backward step that cannot be called again."""
+    return Finding(
+        "raises-nearby",
+        None,
+        "warning",
+        f"`backward` raised {error} when it was called again",
+        "whether it keeps a state, or is linear in its cotangent, is not known",
+        "let it be called twice for one forward pass",
     )
 
 

@@ -401,7 +401,7 @@ ASIDE = (
         f.gaussian,
         "derivative by sigma",
         edit("return", "dlog_sigma = dlog_sigma / sigma\n    return"),
-        {"ratio-by-row", "unexplained"},
+        {"parametrisation"},
         "log_sigma",
     ),
     Mistake(f.gaussian, "absolute value of dmu", after(mu=np.abs), {"sign", "single-entry"}, "mu"),

@@ -15,9 +15,9 @@ def handed(monkeypatch):
     """The arguments of the last diagnosis, and how often it evaluated the cost."""
     seen = {}
 
-    def spy(point, layout, claim, comparison, findings, names, **options):
-        seen.update(point=point, layout=layout, claim=claim, comparison=comparison)
-        return explain(point, layout, claim, comparison, findings, names, **options)
+    def spy(point, cost, claim, comparison, findings, names, **options):
+        seen.update(point=point, layout=cost.layout, claim=claim, comparison=comparison)
+        return explain(point, cost, claim, comparison, findings, names, **options)
 
     monkeypatch.setattr(check, "explain", spy)
     return seen
@@ -58,6 +58,10 @@ def test_complex_blocks_are_complex_suspects(handed):
     np.testing.assert_array_equal(suspect.claim, Z, strict=True)
     np.testing.assert_array_equal(suspect.at, Z, strict=True)
     assert (np.abs(suspect.truth - 2 * Z) <= suspect.bar).all()
+    error = handed["comparison"].found.error[:, 0].reshape(-1, 2)
+    least = np.hypot(*error.T)
+    np.testing.assert_allclose(suspect.bar, least, rtol=0, atol=1e-14)
+    assert (suspect.bar >= least).all()
     assert suspect.bar.dtype == float
     assert suspect.wrong.all()
 

@@ -125,21 +125,24 @@ def test_examples_as_many_as_units_are_known_by_their_second_array():
         (0.125 / 11, "0.0113636 = lam/11, 11 = columns of X"),
         (0.875, "0.875 = 1 - lam"),
         (2, "2, as the derivative of a square has"),
+        (8 / 7, "1.14286 = 1/(1 - lam)"),
+        (np.log(10), "ln 10"),
+        (0.01, "1/100"),
     ],
 )
 def test_factor_is_said_as_sizes_and_scalars(factor, said):
     assert said in of(plain, X, 0.125).of_factor(factor)
 
 
-@pytest.mark.parametrize("factor", [1.0, 7.3, 11.001, np.pi, np.nan])
+@pytest.mark.parametrize("factor", [1.0, 7.3, 11.001, 2.7, np.nan])
 def test_number_that_is_no_size_has_no_name(factor):
     assert of(plain, X, 0.125).of_factor(factor) == []
 
 
 def test_factor_has_three_names_at_most():
-    sizes = {"a": 2, "b": 4, "c": 8, "d": 16, "e": 32}
+    names = of(lambda params, a, b, c, d: 0.0, 0.7, 0.7, 0.7, 0.7)
 
-    assert len(of(plain, X, 0.5, dimensions=sizes).of_factor(4.0)) == 3
+    assert names.of_factor(0.7) == ["0.7 = a", "0.7 = b", "0.7 = c"]
 
 
 def test_factor_of_a_penalty_is_a_scalar_over_a_size():
@@ -148,7 +151,43 @@ def test_factor_of_a_penalty_is_a_scalar_over_a_size():
     assert names.of_penalty(0.375) == ["0.375 = lam"]
     assert names.of_penalty(0.375 / 11) == ["0.0340909 = lam/11, 11 = columns of X"]
     assert names.of_penalty(0.75) == ["0.75 = 2 lam"]
+    assert names.of_penalty(0.375 * 10 / 11) == ["0.340909 = lam * (1 - 1/11), 11 = columns of X"]
     assert names.of_penalty(0.4) == []
+
+
+def test_simple_names_of_a_factor_leave_no_room_for_far_fetched_ones():
+    names = of(plain, X, 0.125, dimensions={"k": 4, "n": 2, "m": 8})
+
+    assert names.of_factor(2.0) == ["2 = n", "2, as the derivative of a square has"]
+
+
+def test_sizes_of_the_data_alone_are_positions_also_two_of_them_together():
+    names = of(lambda params, X, Y: 0.0, np.ones((7, 5, 6)), np.ones((7, 2)))
+
+    assert names.examples_of(7.0) == ["7 = axis 0 of X"]
+    assert names.positions_of(6.0) == ["6 = axis 2 of X"]
+    assert names.positions_of(30.0) == ["30 = 5 * 6, axes 1 and 2 of X"]
+    assert names.positions_of(7.0) == names.positions_of(9.0) == []
+
+
+lam = 0.37
+
+
+class Named:
+    """An object with an attribute that has the name of a variable of its module."""
+
+    lam = None
+
+
+def test_variables_of_the_module_that_a_cost_does_not_read_have_no_part_in_it():
+    def cost(params):
+        return params["W"].sum() * len(str(Named.lam))
+
+    def reading(params):
+        return params["W"].sum() * lam
+
+    assert of(cost).of_scalar(0.37) == []
+    assert of(reading).of_scalar(0.37) == ["lam"]
 
 
 @pytest.mark.parametrize("value", [True, 1j, np.nan, np.inf, "0.25", None])

@@ -7,6 +7,7 @@ import pytest
 
 from gradcheck.noise import (
     jumps_nearby,
+    largest_inward,
     measure,
     measure_gradient,
     nearest_power_of_two,
@@ -119,9 +120,11 @@ def test_a_cancelled_gradient_carries_the_rounding_of_what_cancelled():
     """A2 - Y, of which a few stairs of 1e-16 are left, stands still near the point."""
     z = np.array([31.0])
 
-    found = measure_gradient(
-        lambda points: 1 / (1 + np.exp(-points)) - 1, z, np.spacing(z), np.array([2.0**-52])
-    )
+    def gradient(points):
+        return 1 / (1 + np.exp(-points)) - 1
+
+    least = 2.0**-52 * largest_inward(gradient, z)
+    found = measure_gradient(gradient, z, np.spacing(z), least)
 
     assert 2.0**-54 <= found[0] <= 2.0**-50
 

@@ -318,9 +318,9 @@ def cases() -> dict[str, Case]:
             in_turn(chain([1.25], repeat(1.0)), right),
         ),
         "stale-cache at every point": Case(
-            "error[stale-cache]: the gradient stays the same elsewhere, although the cost bends "
-            "(`dW1`, `db1`)\n"
-            "  note: it uses what an earlier call left, and not the point it is given\n"
+            "error[stale-cache]: the gradient does not depend on the parameters, although the "
+            "cost bends (`dW1`, `db1`)\n"
+            "  note: it is right at this point alone, as one is that an earlier call left\n"
             "  help: run the forward pass inside of the gradient, "
             "or return both from `cost` with jac=True",
             None,

@@ -1,0 +1,290 @@
+"""Where in a block a mistake is: what is told of residuals that no hypothesis explains whole.
+
+>>> truth = np.arange(1.0, 13.0).reshape(4, 3)
+>>> claim = truth * np.array([[1], [1], [1], [0]])
+>>> bar = np.full(truth.shape, 1e-10)
+>>> suspect = Suspect("W", claim, truth, bar, np.ones(truth.shape), claim != truth)
+>>> [guess.evidence for guess in patterns(suspect, Setting())]
+['in row 3, the last, is 0; right in the other 9']
+
+A row, an entry, one side of the diagonal, negative values; the part of one example; a rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradcheck.hypotheses import (
+    BY_ENTRY,
+    Array,
+    Guess,
+    Setting,
+    Suspect,
+)
+from gradcheck.names import CLOSE
+from gradcheck.omission import Examples
+from gradcheck.verdict import FLOOR
+
+__all__ = ["PLACES", "of_example", "patterns", "unexplained", "unmeasured", "where"]
+
+PLACES = {"unexplained", "single-entry", "single-row", "single-column"}
+"""Kinds that say where a mistake is, and not what it is."""
+
+PENALTIES = {"regulariser-missing", "regulariser-doubled", "regulariser-factor"}
+
+BY_CHANCE = 4
+"""Entries on either side of a bound from which on a place is told by their values: of that many
+random ones, all lie on the right side with a chance of 1 in 70."""
+
+
+def patterns(suspect: Suspect, setting: Setting) -> list[Guess]:
+    """Mistakes in a part of the block, or in one example; else the residual's own pattern."""
+    found = list(_in_part(suspect, setting)) or [
+        *_of_data(suspect, setting),
+        *of_example(suspect, setting),
+    ]
+    return (
+        found[:1]
+        if found and found[0].kind == "single-example"
+        else found or [unexplained(suspect)]
+    )
+
+
+def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """Only some entries are wrong: which, and in what they differ."""
+    wrong, right = suspect.wrong & suspect.known, suspect.known & ~suspect.wrong
+    count, rest = np.count_nonzero(wrong), np.count_nonzero(right)
+    if not count or not rest:
+        return
+    part = suspect.part(wrong)
+    how = [
+        guess
+        for hypothesis in BY_ENTRY
+        for guess in hypothesis(part, setting)
+        if guess.explained(part)[part.known].all() and guess.spare(part) > 0
+    ]
+    how.sort(key=lambda guess: -guess.spare(part))
+    place = where(wrong, suspect)
+    kinds = _kinds_of_place(wrong)
+    largest = np.abs(suspect.claim[right]).max()
+    if count == 1 and largest <= abs(part.claim[0]) < abs(part.truth[0]):
+        kinds.append("clipped")
+    if how and how[0].kind in PENALTIES and count > 1:
+        # One row or column of a matrix that is not penalised holds the biases.
+        extra = kinds and how[0].kind != "regulariser-missing"
+        kinds.insert(0, "regulariser-on-bias" if extra else how[0].kind)
+    elif how and not kinds:
+        kinds.append(how[0].kind)
+    if not kinds:
+        return
+    what = how[0].evidence.replace(" everywhere", "").replace(" in every entry", "") if how else ""
+    what = what or f"is off by up to {_share(suspect)}"
+    evidence = f"{place or f'in {count} entries'} {what}; right in the other {rest}"
+    for kind in kinds:
+        # What is right elsewhere could have refuted that the mistake is here alone.
+        yield Guess(kind, evidence, suspect.claim, suspect.bar, free=int(count - rest))
+
+
+def _kinds_of_place(wrong: Array) -> list[str]:
+    """The kinds that only say where a mistake is."""
+    index = np.argwhere(wrong)
+    kinds = ["single-entry"] if len(index) == 1 else []
+    if wrong.ndim > 1 and (len(index) > 1 or min(wrong.shape) == 1):
+        kinds += [
+            kind
+            for axis, kind in ((0, "single-row"), (-1, "single-column"))
+            if wrong.shape[axis] > 1 and np.unique(index[:, axis]).size == 1
+        ]
+    return kinds
+
+
+def where(mask: Array, suspect: Suspect | None = None) -> str:
+    """Where the true entries of a mask lie, in words; empty if they form no pattern.
+
+    Parameters
+    ----------
+    mask : ndarray of bool
+    suspect : Suspect, optional
+        By whose values they are told if not by their places.
+    """
+    index = np.argwhere(mask)
+    if mask.ndim == 0 or not len(index):
+        return ""
+    if len(index) == 1:
+        return f"in entry [{', '.join(str(int(k)) for k in index[0])}]"
+    for axis in range(mask.ndim):
+        n = mask.shape[axis]
+        places = sorted(set(index[:, axis].tolist()))
+        thing = ("row", "column")[axis] if mask.ndim == 2 else "place"
+        of = "" if mask.ndim < 3 else f" of axis {axis}"
+        if mask.ndim > 1 and len(places) == 1 and n > 1:
+            k = places[0]
+            ordinal = ", the last," if k == n - 1 else ", the first," if k == 0 else ""
+            return f"in {thing} {k}{of}{ordinal}"
+        if np.take(mask, places, axis).all() and len(places) < n:
+            shown = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
+            return f"in {thing}s {shown}{of}"
+    if mask.ndim == 2 and mask.shape[0] == mask.shape[1]:
+        off = index[:, 0] - index[:, 1]
+        for test, words in (
+            ((off == 0).all(), "on the diagonal"),
+            ((off < 0).all(), "above the diagonal"),
+            ((off > 0).all(), "below the diagonal"),
+            ((off != 0).all(), "off the diagonal"),
+        ):
+            if test:
+                return words
+    return _where_by_value(mask, suspect) if suspect else ""
+
+
+def _where_by_value(mask: Array, suspect: Suspect) -> str:
+    """The sign or the size that tells the entries of a mask from the others."""
+    if np.iscomplexobj(suspect.truth) or min(mask.sum(), (~mask).sum()) < BY_CHANCE:
+        return ""
+    size = np.abs(suspect.truth)
+    for values, words in ((suspect.truth, "what is due"), (suspect.at, f"`{suspect.name}`")):
+        for sign, its in ((-1, "negative"), (1, "positive")):
+            if ((sign * values > 0) == mask).all():
+                return f"where {words} is {its}"
+    for bound, words in ((size[mask].max(), "at most"), (size[mask].min(), "at least")):
+        beyond = size <= bound if words == "at most" else size >= bound
+        if (beyond == mask).all():
+            return f"where {words} {bound:.3g} is due"
+    return ""
+
+
+def _residual(suspect: Suspect) -> tuple[Array, float]:
+    """The residual as a matrix, 0 where nothing is known, and what may be rounding in it."""
+    known = suspect.known
+    residual = np.where(known, suspect.claim - suspect.truth, 0.0)
+    size = np.abs(suspect.truth[known]).max(initial=0.0)
+    blur = np.sqrt(residual.size) * suspect.bar[known].max(initial=0.0) + FLOOR * size
+    return residual if residual.ndim == 2 else residual.reshape(-1, 1), float(blur)
+
+
+def _of_data(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """A residual along one example of the data: a product of the example and a vector."""
+    residual, blur = _residual(suspect)
+    if not 0 < suspect.claim.ndim < 3 or np.iscomplexobj(residual):
+        return
+    left, sizes, right = np.linalg.svd(residual, full_matrices=False)
+    if sizes[0] <= 100 * blur or (sizes[1:] > blur).any():
+        return
+
+    def along(vectors: Array, side: Array) -> Array:
+        """Which of some vectors have the direction of a unit vector."""
+        norms = np.linalg.norm(vectors, axis=1)
+        off = np.abs(np.abs(vectors @ side) - norms)
+        return np.flatnonzero((off <= (1e-7 + (blur / sizes[0]) ** 2) * norms) & (norms > 0))
+
+    for name, array in setting.names.data:
+        if array.ndim != 2 or array.dtype.kind not in "fiu":
+            continue
+        for axis, thing in ((1, "column"), (0, "row")):
+            vectors = np.moveaxis(array, axis, 0).astype(float)
+            for side in (left[:, 0], right[0]):
+                if 3 <= side.size == vectors.shape[1] and len(along(vectors, side)) == 1:
+                    k = int(along(vectors, side)[0])
+                    words = (
+                        f"is off along {thing} {k} of {name} alone: it is missing, or counts twice"
+                    )
+                    yield _one_example(suspect, words, side.size - 1)
+                    return
+
+
+def _one_example(suspect: Suspect, words: str, spare: float) -> Guess:
+    apart = np.count_nonzero(suspect.wrong & suspect.known)
+    return Guess("single-example", words, suspect.claim, suspect.bar, free=float(apart - spare))
+
+
+def of_example(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """One example left out, or counted twice, as the cost without it shows."""
+    examples, shape = setting.examples, suspect.shape
+    if examples is None or np.iscomplexobj(suspect.claim) or not suspect.known.all():
+        return
+    rng = np.random.default_rng(0)
+    several = min(2, suspect.claim.size)
+    ways = rng.choice([-1.0, 1.0], (several, *shape)) * rng.uniform(0.5, 1.5, (several, *shape))
+
+    def along(array: Array, ways: Array = ways) -> Array:
+        total: Array = (ways * array).reshape(several, -1).sum(axis=1)
+        return total
+
+    claim, truth, at = along(suspect.claim), along(suspect.truth), along(suspect.at)
+    blur = 4 * along(suspect.bar, np.abs(ways)) + FLOOR * np.abs(truth)
+    share = (examples.count - 1) / examples.count
+    for k in examples.tried():
+        found = examples.slopes_without(suspect.name, ways, k)
+        if found is None:
+            return
+        slope, error = found
+        width = blur + 2 * error
+        for words, off in (
+            ("lacks example {}", claim - slope),
+            ("lacks example {}", claim - share * slope),
+            ("has example {} twice", claim - 2 * truth + share * slope),
+            ("has example {} twice", claim - 2 * truth + slope),
+        ):
+            if (np.abs(off) <= width).all() or _is_of_penalty(off, at, width, examples, setting):
+                examples.found(k)
+                yield _one_example(suspect, words.format(k), 2)
+                return
+
+
+def _is_of_penalty(
+    off: Array, at: Array, width: Array, examples: Examples, setting: Setting
+) -> bool:
+    """Whether what is left is the share that one example has in a penalty."""
+    if off.size < 2 or not at.all():
+        return False
+    q = off[0] / at[0]
+    close = max(CLOSE, float(width[0] / abs(off[0])))
+    named = setting.names.of_penalty(abs(q) * examples.count, close)
+    return bool(named) and bool(abs(off[1] - q * at[1]) <= width.sum())
+
+
+def _unknown(suspect: Suspect, words: str) -> Guess:
+    """A guess that explains nothing."""
+    return Guess("unexplained", words, np.full(suspect.shape, np.nan), suspect.bar)
+
+
+def unexplained(suspect: Suspect) -> Guess:
+    """The residual's own pattern, in words."""
+    return _unknown(suspect, _shape_of_residual(suspect))
+
+
+def unmeasured(suspect: Suspect) -> Guess:
+    """What is said of a block without a numerical derivative."""
+    return _unknown(suspect, "has no entry that could be measured")
+
+
+def _share(suspect: Suspect) -> str:
+    """The largest residual, as a share of the largest entry."""
+    residual, _ = _residual(suspect)
+    size = np.abs(suspect.truth[suspect.known]).max(initial=0.0)
+    off = np.abs(residual).max(initial=0.0)
+    return f"{off / size:.2g} of its largest entry" if size else f"{off:.2g}"
+
+
+def _shape_of_residual(suspect: Suspect) -> str:
+    """Where the residual is, how large, and its rank if that is low."""
+    wrong = suspect.wrong & suspect.known
+    residual, blur = _residual(suspect)
+    count, known = int(np.count_nonzero(wrong)), int(np.count_nonzero(suspect.known))
+    text = f"is off in {count} of {known} entries by up to {_share(suspect)}"
+    place = where(wrong, suspect)
+    if place and count < known:
+        return f"{place} is off by up to {_share(suspect)}; right in the other {known - count}"
+    if min(residual.shape) > 1:
+        rank = int(np.count_nonzero(np.linalg.svd(residual, compute_uv=False) > blur))
+        if rank == 1:
+            return f"{text}; the residual has rank 1, as one example's part, or a mean's, has"
+        if 0 < rank < min(residual.shape):
+            return f"{text}; the residual has rank {rank}"
+        for axis, thing in ((0, "row"), (1, "column")):
+            norms = np.linalg.norm(residual, axis=1 - axis)
+            if norms.max() > 0.9 * np.linalg.norm(norms):
+                return f"{text}, mostly in {thing} {int(np.argmax(norms))}"
+    return f"{text}; no known kind of mistake gives these values"

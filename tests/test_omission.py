@@ -1,0 +1,96 @@
+"""An example that a gradient leaves out is found by the cost without it."""
+
+import numpy as np
+import pytest
+
+from gradcheck import Verdict, check_gradient
+from gradcheck.omission import SHARE
+
+RNG = np.random.default_rng(5)
+X, Y = RNG.normal(size=(9, 4)), RNG.normal(size=(9, 3))
+PARAMS = {"W": RNG.normal(size=(4, 3)), "b": RNG.normal(size=3)}
+
+
+def cost(p, X, Y, lam=0.0, times=1):
+    loss = np.sum((np.tanh(X @ p["W"] + p["b"]) - Y) ** 2) / (2 * len(X))
+    return times * loss + lam / 2 * np.sum(p["W"] ** 2)
+
+
+def gradient(p, X, Y, lam=0.0, times=1, weights=None):
+    weights = np.ones(len(X)) if weights is None else weights
+    A = np.tanh(X @ p["W"] + p["b"])
+    dZ = times * weights[:, None] * (A - Y) * (1 - A**2) / len(X)
+    return {"W": X.T @ dZ + lam * p["W"], "b": np.sum(dZ, axis=0)}
+
+
+def weighing(k, weight):
+    weights = np.ones(len(X))
+    weights[k] = weight
+    return lambda *arguments: gradient(*arguments, weights=weights)
+
+
+def of_bias(wrong, args=(X, Y)):
+    report = check_gradient(cost, wrong, PARAMS, args=args)
+
+    assert report.verdict == Verdict.FAIL
+    return next(d for d in report.diagnoses if d.block == "b")
+
+
+@pytest.mark.parametrize("k", [0, 3, 8])
+@pytest.mark.parametrize(
+    ("weight", "words"), [(0, "lacks example {}"), (2, "has example {} twice")]
+)
+@pytest.mark.parametrize("args", [(X, Y), (X, Y, 0.3)], ids=["plain", "penalised"])
+def test_example_that_is_missing_or_counts_twice_is_named(k, weight, words, args):
+    found = of_bias(weighing(k, weight), args)
+
+    assert (found.kind, found.evidence) == ("single-example", words.format(k))
+
+
+def test_example_is_cut_off_before_the_mean_is_taken():
+    found = of_bias(lambda p, X, Y: gradient(p, X[:-1], Y[:-1]))
+
+    assert (found.kind, found.evidence) == ("single-example", "lacks example 8")
+
+
+def test_example_of_a_sum_is_named():
+    found = of_bias(lambda p, X, Y, lam, times: weighing(8, 0)(p, X, Y, lam, times), (X, Y, 0.0, 9))
+
+    assert found.kind == "single-example"
+
+
+def test_share_of_an_example_in_a_penalty_is_allowed_for():
+    report = check_gradient(cost, weighing(8, 0), PARAMS, args=(X, Y, 0.3), wrt="W")
+
+    assert report.diagnoses[0].kind == "single-example"
+
+
+def test_examples_in_columns_are_found_too():
+    def turned(call):
+        return lambda p, X, Y: call(p, X.T, Y.T)
+
+    wrong = turned(weighing(8, 0))
+    report = check_gradient(turned(cost), wrong, PARAMS, args=(X.T, Y.T), wrt="b")
+
+    assert report.diagnoses[0].evidence == "lacks example 8"
+
+
+def test_data_that_the_cost_holds_itself_cannot_be_cut():
+    report = check_gradient(
+        lambda p: cost(p, X, Y), lambda p: weighing(8, 0)(p, X, Y), PARAMS, wrt="b"
+    )
+
+    assert report.diagnoses[0].kind == "unexplained"
+
+
+def test_search_costs_a_small_share_of_the_evaluations():
+    def wrong(p, X, Y):
+        return {**gradient(p, X, Y), "b": np.cos(7 * p["b"])}
+
+    report = check_gradient(cost, wrong, PARAMS, args=(X, Y))
+    alone = check_gradient(lambda p: cost(p, X, Y), lambda p: wrong(p, X, Y), PARAMS)
+
+    assert report.diagnoses[0].kind == alone.diagnoses[0].kind == "unexplained"
+    one = 2 * 2 * 2 + 1  # two steps to both sides along two directions, and the value itself
+    assert alone.evaluations < report.evaluations
+    assert report.evaluations <= alone.evaluations * (1 + 1 / SHARE) + one

@@ -1,0 +1,135 @@
+"""Of a mistake that nothing explains whole it is told where in the block it is."""
+
+import numpy as np
+import pytest
+
+from gradcheck.hypotheses import Setting, Suspect
+from gradcheck.names import Names
+from gradcheck.patterns import patterns, where
+
+RNG = np.random.default_rng(3)
+TRUTH, AT = RNG.normal(size=(2, 5, 4))
+LAM = Setting(Names(scalars=(("lam", 0.37),)))
+
+
+def suspect(claim, truth=TRUTH, at=AT):
+    bar = np.full(truth.shape, 1e-10)
+    return Suspect("W", claim, truth, bar, at, np.abs(claim - truth) > bar)
+
+
+def told(claim, setting=LAM, **options):
+    with np.errstate(all="ignore"):
+        found = patterns(suspect(claim, **options), setting)
+    return [guess.kind for guess in found], found[0].evidence
+
+
+def changed(place, value):
+    array = TRUTH.copy()
+    array[place] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("claim", "kinds", "evidence"),
+    [
+        (changed(4, 0), ["single-row"], "in row 4, the last, is 0; right in the other 16"),
+        (changed(0, 0), ["single-row"], "in row 0, the first, is 0; right in the other 16"),
+        (
+            changed(np.s_[:, 1], 3 * TRUTH[:, 1]),
+            ["single-column"],
+            "in column 1 is 3 times too large; right in the other 15",
+        ),
+        (
+            changed(2, TRUTH[2] - 0.37 * AT[2]),
+            ["regulariser-missing", "single-row"],
+            "in row 2 has 0.37 * W too little; 0.37 = lam; right in the other 16",
+        ),
+        (
+            changed(0, TRUTH[0] + 0.37 * AT[0]),
+            ["regulariser-on-bias", "single-row"],
+            "in row 0, the first, has 0.37 * W too much; 0.37 = lam; right in the other 16",
+        ),
+        (
+            changed(np.s_[:2], 0),
+            ["zero"],
+            "in rows 0, 1 is 0; right in the other 12",
+        ),
+        (
+            np.where(TRUTH < 0, 2 * TRUTH, TRUTH),
+            ["constant-ratio"],
+            "where what is due is negative is 2 times too large; 2, as the derivative of a square "
+            f"has; right in the other {np.sum(TRUTH > 0)}",
+        ),
+        (
+            np.where(AT < 0, 0, TRUTH),
+            ["zero"],
+            f"where `W` is negative is 0; right in the other {np.sum(AT > 0)}",
+        ),
+        (
+            np.where(np.abs(TRUTH) < 0.6, 0, TRUTH),
+            ["zero"],
+            f"where at most {np.abs(TRUTH[np.abs(TRUTH) < 0.6]).max():.3g} is due is 0; "
+            f"right in the other {np.sum(np.abs(TRUTH) >= 0.6)}",
+        ),
+    ],
+)
+def test_part_of_a_block_is_told_with_its_place_and_what_is_wrong_there(claim, kinds, evidence):
+    assert told(claim) == (kinds, evidence)
+
+
+def test_entry_that_is_wrong_for_no_known_reason_is_told_with_its_size():
+    claim = changed((1, 2), TRUTH[1, 2] + 10)
+
+    kinds, evidence = told(claim)
+
+    share = 10 / np.abs(TRUTH).max()
+    assert kinds == ["single-entry"]
+    assert evidence == (
+        f"in entry [1, 2] is off by up to {share:.2g} of its largest entry; right in the other 19"
+    )
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        (np.eye(3, dtype=bool), "on the diagonal"),
+        (~np.eye(3, dtype=bool), "off the diagonal"),
+        (np.triu(np.ones((3, 3), dtype=bool), 1), "above the diagonal"),
+        (np.tril(np.ones((3, 3), dtype=bool), -1), "below the diagonal"),
+        (np.arange(12).reshape(3, 4) == 5, "in entry [1, 1]"),
+        (np.arange(24).reshape(2, 3, 4) >= 12, "in place 1 of axis 0, the last,"),
+        (np.arange(3) > 0, "in places 1, 2"),
+        (np.array(True), ""),
+        (np.zeros(3, dtype=bool), ""),
+        (np.array([[1, 0, 0], [0, 0, 1], [0, 1, 0]], dtype=bool), ""),
+    ],
+)
+def test_place_is_said_in_words_if_it_is_one(mask, words):
+    assert where(mask) == words
+
+
+def test_residual_along_one_example_of_the_data_is_known_by_its_direction():
+    X, dZ = RNG.normal(size=(4, 7)), RNG.normal(size=(5, 7))
+    setting = Setting(Names(data=(("X", X),)))
+
+    kinds, evidence = told(TRUTH - np.outer(dZ[:, 6], X[:, 6]), setting)
+
+    assert kinds == ["single-example"]
+    assert evidence.startswith("is off along column 6 of X alone")
+
+
+@pytest.mark.parametrize(("rank", "words"), [(1, "has rank 1, as"), (2, "has rank 2")])
+def test_low_rank_of_a_residual_is_said(rank, words):
+    residual = RNG.normal(size=(5, rank)) @ RNG.normal(size=(rank, 4))
+
+    kinds, evidence = told(TRUTH + residual)
+
+    assert kinds == ["unexplained"]
+    assert words in evidence
+
+
+def test_residual_without_a_pattern_is_told_by_its_size():
+    kinds, evidence = told(TRUTH + RNG.normal(size=TRUTH.shape))
+
+    assert kinds == ["unexplained"]
+    assert evidence.endswith("no known kind of mistake gives these values")
