@@ -281,7 +281,7 @@ def _measured_gradient(cost: Callable[..., Any], layout: Layout) -> Callable[...
                 moved[i] += sign * h[k, i]
                 ends.append(as_scalar(cost(layout.build(moved), *args)))
             slopes[k, i] = (ends[0] - ends[1]) / (2 * h[k, i])
-        return extrapolated(slopes)[0]
+        return extrapolated(slopes, h)[0]
 
     return gradient
 

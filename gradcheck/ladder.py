@@ -40,7 +40,11 @@ FINEST = 36
 (fast ripple, mixed scales)."""
 
 TINY = 12, 24
-"""An entry below ``2**-12`` may live on a scale of its own: steps go on to ``2**-24 |x|``."""
+"""An entry below ``2**-12`` may live on a scale of its own: steps go on to ``2**-24 |x|``. One
+above ``2**12`` may be far from an origin that means nothing: steps go on to ``2**-24``."""
+
+SUBNORMAL = 1074
+"""Exponent of the smallest positive number in double precision."""
 
 ONE_SIDED = (2.0, 2 * (RATIO * RATIO + 1) / (RATIO - 1))
 """Likewise of a forward difference, plain and extrapolated once."""
@@ -139,7 +143,9 @@ def ladder(point: Point, entries: Indices) -> Ladder:
     sigma = _noise_of_entries(steps, point.noise)
     offers = _Offers.join(
         _offers(steps.slope, 1.0, steps, sigma, finer_steps=True),
-        _offers(extrapolated(steps.slope), AMPLIFICATION, steps, sigma, finer_steps=True),
+        _offers(
+            extrapolated(steps.slope, steps.width), AMPLIFICATION, steps, sigma, finer_steps=True
+        ),
     )
     found = offers.best()
     found = _at_kinks(found, steps, offers, sigma)
@@ -151,14 +157,17 @@ def ladder(point: Point, entries: Indices) -> Ladder:
 def _step_sizes(point: Point, entries: Indices) -> Values:
     """Steps of the ladder, shape (r, q); NaN beyond the last one of an entry."""
     size, scale = np.abs(point.x[entries]), point.scale[entries]
+    # Closer than this to the point, the rounding of the step makes it another step.
+    closest = np.log2(scale) - np.log2(4 * point.spacing[entries])
     below, beyond = TINY
     with np.errstate(divide="ignore"):
-        own = np.where((size > 0) & (size < 2.0**-below), beyond - np.log2(size), 0)
-    last = np.maximum(FINEST, np.minimum(own, 1000))
-    exponents = np.arange(COARSEST, last.max() + 1, np.log2(RATIO))[:, None]
-    h = scale * np.exp2(-exponents)
-    # Closer than this to the point, the rounding of the step makes it another step.
-    return np.where((exponents <= last) & (h >= 4 * point.spacing[entries]), h, np.nan)
+        magnitude = np.log2(size)
+    own = np.where((size > 0) & (np.abs(magnitude) > below), beyond + np.abs(magnitude), 0)
+    last = np.minimum(np.maximum(FINEST, own), np.minimum(closest, SUBNORMAL))
+    # Numbers as far apart as those of half precision leave room for few steps but large ones.
+    first = np.clip(closest - RUN * np.log2(RATIO), 0, COARSEST)
+    exponents = np.arange(first.min() // 2 * 2, last.max() + 1, np.log2(RATIO))[:, None]
+    return np.where((exponents >= first) & (exponents <= last), scale * np.exp2(-exponents), np.nan)
 
 
 def _noise_of_entries(steps: Steps, noise: Noise) -> Values:
@@ -219,7 +228,7 @@ def _offers(
     change[:-1] = np.abs(np.diff(slope, axis=0))
     loudness = CONFIDENCE * sigma + np.zeros(slope.shape)
     if finer_steps:
-        residual = np.abs(steps.rise - slope[:, None] * steps.width)
+        residual = np.abs((steps.slope - slope[:, None]) * steps.width)
         finer = np.arange(steps.h.shape[0]) >= np.arange(k)[:, None] + used
         heard = np.where(finer[..., None, None] & np.isfinite(residual), residual, 0).max(axis=1)
         loudness = np.maximum(loudness, heard)
@@ -246,9 +255,9 @@ def _half_kinks(steps: Steps, count: int) -> Values:
     half is the error. It hardly falls with the step as long as the kink is within, so that the
     change from one step to the next says nothing of it.
     """
-    apart = extrapolated(steps.bend, 1)
+    apart = extrapolated(steps.bend, steps.width, 1)
     if count < len(apart):
-        apart = extrapolated(apart, 3)
+        apart = extrapolated(apart, steps.width[1:], 3)
     return np.abs(apart) / 2
 
 
@@ -315,10 +324,12 @@ def _at_edges(found: Differences, steps: Steps, sigma: Values) -> Differences:
         here = few & (defined.sum(axis=0) >= RUN)
         if not here.any():
             continue
-        slope = steps.right if side == 1 else steps.left
+        slope, width = (
+            (steps.right, steps.width_plus) if side == 1 else (steps.left, steps.width_minus)
+        )
         offers = _Offers.join(
             _offers(slope, ONE_SIDED[0], steps, sigma, finer_steps=False),
-            _offers(extrapolated(slope, 1), ONE_SIDED[1], steps, sigma, finer_steps=False),
+            _offers(extrapolated(slope, width, 1), ONE_SIDED[1], steps, sigma, finer_steps=False),
         )
         best = offers.best()
         found = Differences(

@@ -67,7 +67,7 @@ class Noise:
     stairs : ndarray of bool, shape (p,)
         The values certainly move in steps much larger than their rounding.
     quantum : ndarray, shape (p,)
-        Smallest difference of neighbours seen, 0 if nothing moved.
+        Height of the smallest stair seen, 0 if there was none.
     """
 
     sigma: Values
@@ -126,12 +126,11 @@ def measure(
     """
     spacing = np.spacing(np.abs(x)) if spacing is None else spacing
 
-    direction, least = _direction(x, inward), 4 * nearest_power_of_two(spacing)
-    places = np.arange(1, POINTS + 1)[:, None]
+    direction = _direction(x, inward)
 
     def line(exponent: int, side: int) -> Values:
-        step = _step(direction, exponent, least)
-        return f(x + side * places * step).reshape(POINTS, -1)
+        points = _short_line(x, side * direction, exponent, spacing)
+        return f(points).reshape(POINTS, -1)
 
     def sides(exponent: int) -> tuple[Values, Values]:
         right, left = line(exponent, 1), line(exponent, -1)
@@ -173,9 +172,9 @@ def measure(
     coarse = np.min([scatter(v) for v in lines], axis=0)
     quantum = np.min([quantum, *(smallest_move(v) for v in lines)], axis=0)
 
-    unit = np.abs(at_x) * eps / 2
-    # A cost that is exactly 0 and never moves may have underflowed from terms of size 1.
-    nothing = (quantum == np.inf) & (at_x == 0)
+    unit = np.maximum(np.abs(at_x) * eps / 2, SUBNORMAL)
+    # A cost that never moves may be what is left of terms of size 1, as log(1 + x^2) is.
+    nothing = quantum == np.inf
     # Rounding to stairs has this deviation, also where points fall on as many whole stairs.
     stair = np.where(widened & np.isfinite(quantum), quantum / np.sqrt(12), 0.0)
     sigma = np.maximum.reduce(
@@ -188,9 +187,12 @@ def measure(
         fine=np.maximum(np.nan_to_num(fine), unit),
         quantised=widened | louder | ((moves(fine_line) < MOVES) & ~flat),
         stairs=stairs,
-        quantum=np.where(np.isfinite(quantum), quantum, 0.0),
+        quantum=np.where(np.isfinite(quantum) & stepped, quantum, 0.0),
     )
 
+
+SUBNORMAL = np.finfo(np.float64).smallest_subnormal
+"""Below it there is no rounding unit."""
 
 INWARD = (2.0**-1, 2.0**-3, 2.0**-5, 2.0**-7)
 """Points on the way to the origin, as shares of the point, at which a gradient shows how large
@@ -228,8 +230,7 @@ def measure_gradient(
     -------
     ndarray, shape (p,)
     """
-    step = _step(_direction(x, inward), COARSE[0], 4 * nearest_power_of_two(spacing))
-    near = f(x + np.arange(1, POINTS + 1)[:, None] * step)
+    near = f(_short_line(x, _direction(x, inward), COARSE[0], spacing))
     if not np.isfinite(near).all():
         return None
     elsewhere = np.abs(f(np.multiply.outer(INWARD, x)))
@@ -378,11 +379,18 @@ def _direction(x: Values, inward: Values | None) -> Values:
     return direction
 
 
-def _step(direction: Values, exponent: int, least: Values) -> Values:
-    """``2**exponent`` of the direction, and a few times the spacing of numbers at least."""
-    size = np.where(direction == 0, 0.0, np.maximum(np.abs(direction) * 2.0**exponent, least))
-    step: Values = np.copysign(size, direction)
-    return step
+def _short_line(x: Values, direction: Values, exponent: int, spacing: Values) -> Values:
+    """`POINTS` points beside `x`, ``2**exponent`` of the direction apart.
+
+    All lie on a grid of a few times the spacing of the numbers that `f` can be given, or their
+    rounding to these would look like noise.
+    """
+    grid = 4 * nearest_power_of_two(spacing)
+    steps = np.maximum(np.round(np.abs(direction) * 2.0**exponent / grid), 1)
+    step = np.sign(direction) * steps * grid
+    start = np.where(direction == 0, x, np.round(x / grid) * grid)
+    points: Values = start + np.arange(1, POINTS + 1)[:, None] * step
+    return points
 
 
 def scatter(values: Values) -> Values:

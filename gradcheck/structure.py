@@ -326,7 +326,9 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
             remedy="look for a division by zero, an overflow, or the log or root of 0",
         )
     claim.values[block.name] = flat.astype(np.result_type(flat.dtype, np.float64))
-    claim.eps[block.name] = eps
+    # Among subnormal numbers the rounding unit does not shrink with what it belongs to.
+    largest, least = np.abs(flat).max(initial=0), np.finfo(flat.dtype).smallest_subnormal
+    claim.eps[block.name] = max(eps, float(least / largest)) if largest > 0 else eps
 
 
 def _grown(array: NDArray[Any]) -> bool:
