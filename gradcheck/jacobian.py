@@ -184,7 +184,7 @@ def check_hessian(
     rules = Rules(resolution, approximate, on_kink)
     if grad is None:
         measured = Function("cost", _measured_gradient(cost, layout), layout, args)
-        checks = Checks(Outputs(measured, flat), flat, rules, eps=MEASURED)
+        checks = Checks(Outputs(measured, flat), flat, rules, eps=MEASURED, alive=True)
         return _of_hessian(checks, hess, hvp, args, 0)
     if not callable(grad):
         raise InvalidType(f"`grad`: expected a callable, got {describe(grad)}")
@@ -218,7 +218,8 @@ def check_hessian(
         return match(layout, grad(params, *args), names).vector()[:, 0]
 
     outputs = Outputs(Function("grad", flat_gradient, layout, args), flat)
-    return _of_hessian(Checks(outputs, flat, rules), hess, hvp, args, first.evaluations)
+    checks = Checks(outputs, flat, rules, alive=first.verdict == Verdict.PASS)
+    return _of_hessian(checks, hess, hvp, args, first.evaluations)
 
 
 @watched
@@ -350,10 +351,29 @@ class Outputs:
 
 
 class Checks:
-    """The blocks of a report on a vector function, made one after the other."""
+    """The blocks of a report on a vector function, made one after the other.
 
-    def __init__(self, outputs: Outputs, x: Values, rules: Rules, *, eps: float = 2.0**-52) -> None:
-        self.outputs, self.x, self.rules, self.eps = outputs, x, rules, eps
+    Parameters
+    ----------
+    outputs : Outputs
+    x : ndarray, shape (n,)
+    rules : Rules
+    eps : float
+        Rounding unit of what is claimed.
+    alive : bool
+        Whether the outputs are known to be right, as those of a gradient that has passed are.
+    """
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        x: Values,
+        rules: Rules,
+        *,
+        eps: float = 2.0**-52,
+        alive: bool = False,
+    ) -> None:
+        self.outputs, self.x, self.rules, self.eps, self.alive = outputs, x, rules, eps, alive
         self.layout: Layout = outputs.function.layout
         self.blocks: dict[str, BlockReport] = {}
         self.findings = outputs.findings
@@ -511,6 +531,7 @@ class Checks:
             eps=np.full((x.size, 1), self.eps),
             own_noise=lambda: None,
             rules=self.rules,
+            alive=self.alive,
         )
 
     def _called(self, name: str, call: Any, args: tuple[Any, ...]) -> Any:

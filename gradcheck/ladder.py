@@ -43,6 +43,10 @@ TINY = 12, 24
 """An entry below ``2**-12`` may live on a scale of its own: steps go on to ``2**-24 |x|``. One
 above ``2**12`` may be far from an origin that means nothing: steps go on to ``2**-24``."""
 
+SWALLOWED = 2.0**-20
+"""What moves by less than this share of the largest move is a stair and no kink, unless the kink
+is as near."""
+
 SUBNORMAL = 1074
 """Exponent of the smallest positive number in double precision."""
 
@@ -106,6 +110,20 @@ class Ladder:
         steps, found = self.steps, self.differences
         near = np.abs(steps.slope - claim) < 0.3 * np.abs(claim - found.derivative)
         return _twice_running((steps.h > found.step) & near) & np.isnan(found.distance)
+
+    @property
+    def gaps(self) -> Bools:
+        """Where there is a value farther from the point and none nearer, shape (q, p).
+
+        So it is not at an edge of the domain, beyond which there is none at all.
+        """
+        steps = self.steps
+        found = np.zeros(steps.plus.shape[1:], dtype=bool)
+        for values, width in ((steps.plus, steps.width_plus), (steps.minus, steps.width_minus)):
+            defined = np.isfinite(values)
+            farther = np.logical_or.accumulate(defined, axis=0)
+            found |= (farther & ~defined & np.isfinite(width)).any(axis=0)
+        return found
 
 
 def _twice_running(fits: Bools) -> Bools:
@@ -177,7 +195,26 @@ def _noise_of_entries(steps: Steps, noise: Noise) -> Values:
         smallest = np.min(np.where(moves > 0, moves, np.inf), axis=(0, 1))
     stair = np.where(np.isfinite(smallest), smallest, noise.quantum)
     stands_still = (steps.rise == 0).any(axis=0) & noise.quantised
+    stands_still |= _drowned(steps, stair)
     return np.where(stands_still, np.maximum(noise.sigma, stair / 2), noise.sigma)
+
+
+def _drowned(steps: Steps, stair: Values) -> Bools:
+    """Where the cost stands still near the point since what moves is lost in something larger.
+
+    In ``y + log(1 + x^2)`` with a tiny `y`, the 1 swallows a small step by `x`, and the lines on
+    which noise was measured move by `y` alone. Unlike a flat piece between kinks, this piece ends
+    on both sides in stairs far below the height of what follows.
+    """
+    right, left = np.abs(steps.plus - steps.value), np.abs(steps.minus - steps.value)
+
+    def finest(where: Bools) -> Values:
+        return np.min(np.where(where, steps.h, np.inf), axis=0)
+
+    moving = finest((right > 0) | (left > 0))
+    still = moving >= RATIO**RUN * finest(np.isfinite(right) & np.isfinite(left))
+    height = np.minimum(np.fmax.reduce(right), np.fmax.reduce(left))
+    return still & (stair < SWALLOWED * height)
 
 
 @dataclass(frozen=True)
@@ -226,6 +263,9 @@ def _offers(
     h = steps.h[:k] + np.zeros(slope.shape)
     change = np.full(slope.shape, np.inf)
     change[:-1] = np.abs(np.diff(slope, axis=0))
+    # Where the next has none, as at a step at which the cost is NaN, the one after it.
+    beyond = np.abs(slope[2:] - slope[:-2])
+    change[:-2] = np.where(np.isnan(change[:-2]), beyond, change[:-2])
     loudness = CONFIDENCE * sigma + np.zeros(slope.shape)
     if finer_steps:
         residual = np.abs((steps.slope - slope[:, None]) * steps.width)

@@ -327,8 +327,9 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         )
     claim.values[block.name] = flat.astype(np.result_type(flat.dtype, np.float64))
     # Among subnormal numbers the rounding unit does not shrink with what it belongs to.
-    largest, least = np.abs(flat).max(initial=0), np.finfo(flat.dtype).smallest_subnormal
-    claim.eps[block.name] = max(eps, float(least / largest)) if largest > 0 else eps
+    largest = float(np.abs(flat).max(initial=0))
+    least = float(np.finfo(flat.dtype).smallest_subnormal)
+    claim.eps[block.name] = max(eps, least / largest) if largest > 0 else eps
 
 
 def _grown(array: NDArray[Any]) -> bool:

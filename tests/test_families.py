@@ -12,7 +12,7 @@ from gradcheck import Verdict, check_gradient
 
 DRAWS = 4
 
-UNDECIDABLE = {"fixed_point_solver", "fixed_count_solver", "conjugate_gradient_solver"}
+UNDECIDABLE = {"fixed_point_solver", "conjugate_gradient_solver"}
 """The cost as computed has another derivative than the cost that is meant; see docs/verdicts.md."""
 
 SHARP = [
