@@ -141,7 +141,9 @@ def compare(
             torn[rows] = finer.gaps
 
     def decision() -> Decision:
-        block, whole = _sizes(claim, found, group, units)
+        # What a claim says of an edge, where slopes have no limit, is no scale for the others.
+        edge = (found.nature == Nature.EDGE) | (found.nature == Nature.OUTSIDE)
+        block, whole = _sizes(np.where(edge, 0.0, claim), found, group, units)
         if alive:
             whole = np.maximum(whole, np.abs(point.value).max() / units)
         made = decide(

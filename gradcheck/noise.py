@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import product
 from math import comb, factorial
 from typing import Any
 
@@ -294,9 +293,9 @@ def roughness(f: Callable[[Values], Values], x: Values, sigma: Values) -> Values
 NORMAL = 0.6745
 """Median of the magnitude of a normal number of deviation 1."""
 
-JUMPS_IN = (-6.5, -5.5)
-"""Exponents of the spacings of the lines on which jumps are looked for: these reach to 0.8 and to
-1.6 times the size of the point."""
+SPREAD = -6.0
+"""Exponent of the spacing of the lines on which jumps are looked for: these reach a little beyond
+the size of the point."""
 
 FAR = 72
 """Points to either side on such a line. With 18 and wider spacings the curve hid the jumps of one
@@ -340,11 +339,10 @@ def jumps_nearby(f: Callable[[Values], Values], x: Values, sigma: Values, enough
     ripple are all alike, and do not depend on the spacing, as those about a kink do.
     """
     found = np.zeros(sigma.shape)
-    directions = [x, *(_direction(x, None, seed) for seed in range(DIRECTIONS))]
-    for exponent, direction in product(JUMPS_IN, directions):
+    for direction in [x, *(_direction(x, None, seed) for seed in range(DIRECTIONS))]:
         if (found >= enough).all():
             break
-        found = np.maximum(found, _jump_along(f, x, direction * 2.0**exponent, sigma))
+        found = np.maximum(found, _jump_along(f, x, direction * 2.0**SPREAD, sigma))
     return found
 
 
