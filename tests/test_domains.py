@@ -70,7 +70,7 @@ def test_arrays_are_in_their_domain(domain, data, sizes, peculiar):
     assert DOMAINS[domain](x)
 
 
-@pytest.mark.parametrize("domain", set(DOMAINS) - {"orthogonal", "one-hot(axis=1)"})
+@pytest.mark.parametrize("domain", sorted(set(DOMAINS) - {"orthogonal", "one-hot(axis=1)"}))
 def test_stacks_of_arrays_are_in_their_domain(domain):
     stack = sample(parse(f"x: 4 n n in {domain}; n = 3"), np.random.default_rng(0))["x"]
 
