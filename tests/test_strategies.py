@@ -98,7 +98,7 @@ def test_no_health_check_complains_of_large_specs(spec):
 def test_arrays_shrink_to_the_smallest_sizes_and_round_numbers():
     smallest = find(
         shapes("X: n m; y: m"),
-        lambda arrays: arrays["X"].shape[1] > 1 and (arrays["X"][0] < -1.2).any(),
+        lambda arrays: arrays["X"].shape[1] > 1 and (arrays["X"][0] < 0).any(),
         settings=settings(quiet, max_examples=100),
     )
 
