@@ -474,7 +474,7 @@ def test_failures_are_replayed_from_the_database():
 def test_the_inner_test_is_what_fuzzers_need():
     """As hypofuzz calls it: with what the strategies draw, outside of a run of ours."""
     test = given("x: n", cost=square, grad=wrong)(nothing)
-    assert hypothesis.is_hypothesis_test(test)
+    assert test.is_hypothesis_test
     assert list(test.hypothesis._given_kwargs) == ["arrays"]
 
     @settings(few, phases=[hypothesis.Phase.generate])
