@@ -434,7 +434,6 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     made.filters.update(code=_code, number=_number, shape=_shape)
-    made.globals.update(
-        symbols=SYMBOLS, reasons=REASONS, light=colours(LIGHT), dark=colours(DARK), width=svg.WIDTH
-    )
+    made.globals.update(symbols=SYMBOLS, blank=NONE, reasons=REASONS, width=svg.WIDTH)
+    made.globals.update(light=colours(LIGHT), dark=colours(DARK))
     return made

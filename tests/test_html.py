@@ -113,6 +113,7 @@ def test_page_tells_what_the_report_tells(case):
         assert report.reproduce in text
     for name in report.blocks:
         assert name in text
+    assert "None" not in text
 
 
 def test_wrong_term_of_the_equation_is_marked():
@@ -178,7 +179,8 @@ def test_page_of_a_session_lists_tests_by_their_need():
     ]
     assert order == sorted(order)
     assert order[-1] < text.index("Passed What passed") < text.index("test_right")
-    assert "test_empty empty: nothing was really checked" in text
+    assert "not checked test_empty empty: nothing was really checked" in text
+    assert "None" not in text
     assert "xfailed" in text
 
 
