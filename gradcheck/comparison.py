@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradcheck.differences import (
     CONFIDENCE,
@@ -23,11 +24,11 @@ from gradcheck.differences import (
     first_pass,
     on_circle,
 )
-from gradcheck.ladder import ladder
+from gradcheck.ladder import Ladder, ladder
 from gradcheck.noise import Values, jumps_nearby, roughness
 from gradcheck.verdict import SINGLE, Decision, OnKink, Verdict, decide, settled
 
-__all__ = ["Comparison", "Method", "Rules", "compare"]
+__all__ = ["Comparison", "Method", "Rules", "compare", "worst_first"]
 
 BATCH = 64
 """Rows of a group that are refined at first. Where so many fail, the rest is left."""
@@ -52,10 +53,20 @@ class Rules:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was measured, and the verdicts on it; arrays of shape (q, p)."""
+    """What was measured, and the verdicts on it; arrays of shape (q, p).
+
+    Attributes
+    ----------
+    found : Differences
+    decision : Decision
+    curves : ndarray of object
+        A `Curve` for the worst entry of each group that does not pass, as far as its steps
+        were made; None elsewhere.
+    """
 
     found: Differences
     decision: Decision
+    curves: NDArray[np.object_]
 
     def transposed(self) -> Comparison:
         """The same, with outputs for rows and entries for columns."""
@@ -68,7 +79,7 @@ class Comparison:
     def _each(self, change: Callable[[Any], Any]) -> Comparison:
         found = {name: change(array) for name, array in vars(self.found).items()}
         decision = {name: change(array) for name, array in vars(self.decision).items()}
-        return Comparison(Differences(**found), Decision(**decision))
+        return Comparison(Differences(**found), Decision(**decision), change(self.curves))
 
 
 @np.errstate(all="ignore")
@@ -127,10 +138,13 @@ def compare(
             unsettled[rows[done]] = False
     open_rows = np.flatnonzero(unsettled.any(axis=1))
 
+    ladders: list[tuple[Indices, Ladder]] = []
+
     def refine(rows: Indices) -> None:
         nonlocal found
         if rows.size:
             finer = ladder(point, entries[rows])
+            ladders.append((rows, finer))
             found = _merged(found, rows, finer.differences)
             finer_agree[rows] = finer.finer_steps_support(claim[rows])
             coarser_agree[rows] = finer.coarser_steps_support(claim[rows])
@@ -175,7 +189,42 @@ def compare(
         height = jumps_nearby(point.f, point.x, point.noise.sigma)
         unsteady |= small & (off * units <= JUMPS * height)
         made = decision()
-    return Comparison(_held_against(claim, found, made), made)
+    found = _held_against(claim, found, made)
+    return Comparison(found, made, _curves(claim, found, made, group, ladders))
+
+
+def worst_first(
+    claim: Values, derivative: Values, verdict: NDArray[np.object_], resolution: Values
+) -> Indices:
+    """Places in flat arrays: wrong entries, then unclear ones, by how far they are off."""
+    rank = [Verdict.PASS, Verdict.KINK, Verdict.INCONCLUSIVE, Verdict.FAIL]
+    severity = np.array([rank.index(v) for v in verdict], dtype=int)
+    off = np.nan_to_num(np.abs(claim - derivative), nan=np.inf)
+    return np.lexsort((np.where(severity == 0, resolution, off), severity))[::-1]
+
+
+def _curves(
+    claim: Values,
+    found: Differences,
+    made: Decision,
+    group: Indices,
+    ladders: list[tuple[Indices, Ladder]],
+) -> NDArray[np.object_]:
+    """What the steps say of the worst entry of each group that does not pass."""
+    curves = np.full(claim.shape, None, dtype=object)
+    refined = np.zeros(claim.shape, dtype=bool)
+    for rows, _ in ladders:
+        refined[rows] = True
+    open_here = refined & (made.verdict != Verdict.PASS)
+    for g in np.unique(group[open_here]):
+        places = np.flatnonzero(open_here & (group == g))
+        of = (claim, found.derivative, made.verdict, made.resolution)
+        worst = places[worst_first(*(array.ravel()[places] for array in of))[0]]
+        row, column = divmod(int(worst), claim.shape[1])
+        for rows, finer in ladders:
+            for k in np.flatnonzero(rows == row):
+                curves[row, column] = finer.curve(int(k), column)
+    return curves
 
 
 def _held_against(claim: Values, found: Differences, made: Decision) -> Differences:

@@ -84,7 +84,7 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """The diagnosis as plain data."""
-        names = ("kind", "block", "explains", "entries", "sure", "evidence", "hint")
+        names = ("kind", "block", "explains", "entries", "sure", "evidence", "hint", "sentence")
         return {name: getattr(self, name) for name in names}
 
 

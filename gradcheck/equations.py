@@ -18,6 +18,7 @@ So every equation is judged alone, and no graph need be declared.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,7 +37,7 @@ from gradcheck.report import Blame, GradientReport, overall
 from gradcheck.structure import Finding
 from gradcheck.verdict import Verdict
 
-__all__ = ["Intermediates", "judged", "named"]
+__all__ = ["Intermediates", "judged", "named", "term"]
 
 Array = Any
 Check = Callable[..., GradientReport]
@@ -304,11 +305,16 @@ def _blamed(
         elif failed:
             right.append(name)
     labels = {name: block.gradient for name, block in report.blocks.items()}
-    equations = [_equation(labels[name], labels, forward, spec) for name in wrong]
+    computed = {name: _equation(labels[name], labels, forward, spec) for name in wrong}
+    equations = list(computed.values())
+    kinds = {computed[d.block]: d.kind for d in reversed(diagnoses) if d.block in computed}
     blame = Blame(
         equations=tuple(dict.fromkeys(equations)),
         inherited=tuple(labels[name] for name in right),
         texts={e: _numbered(e, spec) for e in equations if e in spec.equations},
+        terms={
+            e: term(spec.equations[e], kinds.get(e, "")) for e in equations if e in spec.equations
+        },
     )
     return replace(
         report,
@@ -371,6 +377,36 @@ def _equation(label: str, labels: Mapping[str, str], forward: _Pass, spec: Inter
 def _numbered(equation: str, spec: Intermediates) -> str:
     number = list(spec.equations).index(equation) + 1
     return f"equation {number}: {spec.equations[equation]}"
+
+
+TERMS = {
+    r"[\w.]+/\w+": ("sum-for-mean", "mean-for-sum", "constant-ratio", "scaled-loss"),
+    r"\w+'\([^)]*\)": (
+        "activation-derivative-missing",
+        "activation-derivative-of-another",
+        "activation-derivative-at-wrong-argument",
+    ),
+    r"\S+(\^T|\.T)$": ("wrong-input", "transposed", "single-example"),
+    r"axis=\S+\b": ("summed-over-all-axes", "summed-over-wrong-axis"),
+    r"keepdims=\w+": ("keepdims-forgotten",),
+    r"\S*sum\(.*\)": ("not-summed", "row-vector"),
+    r"(lambda|lam|l2)\b.*": ("regulariser-missing", "regulariser-doubled", "regulariser-factor"),
+}
+"""Where in the text of an equation each kind of mistake is made, as regular expressions."""
+
+
+def term(equation: str, kind: str) -> str:
+    """The part of an equation where a kind of mistake is made; its right side if none is.
+
+    >>> term("dW1 = 1/m dZ1 X^T", "sum-for-mean")
+    '1/m'
+    >>> term("dZ2 = A2 - Y", "sign")
+    'A2 - Y'
+    """
+    right = equation.partition(" = ")[2] or equation
+    pattern = next((p for p, kinds in TERMS.items() if kind in kinds), "")
+    found = re.search(pattern, right) if pattern else None
+    return found[0] if found else right
 
 
 def _of_layer(

@@ -33,7 +33,7 @@ from gradcheck.differences import (
 )
 from gradcheck.noise import Noise, Values
 
-__all__ = ["Ladder", "ladder"]
+__all__ = ["Curve", "Ladder", "ladder"]
 
 FINEST = 36
 """Exponent of the smallest step. Ending at ``2**-28`` gave false failures in 34 of 62,283 entries
@@ -44,6 +44,32 @@ TINY = 12, 24
 
 ONE_SIDED = (2.0, 2 * (RATIO * RATIO + 1) / (RATIO - 1))
 """Likewise of a forward difference, plain and extrapolated once."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What each step says of one entry, from the coarsest to the finest; arrays of shape (r,).
+
+    Attributes
+    ----------
+    step : float
+        The one from which the derivative was taken, extrapolated or not.
+    steps : ndarray
+    slopes, forward, backward : ndarray
+        Centered and one-sided differences; NaN where the function is undefined.
+    rounding : ndarray
+        Noise over the step: the error that rounding is likely to make.
+    truncation : ndarray
+        Change to the next finer step; NaN for the last.
+    """
+
+    step: float
+    steps: Values
+    slopes: Values
+    forward: Values
+    backward: Values
+    rounding: Values
+    truncation: Values
 
 
 @dataclass(frozen=True)
@@ -102,6 +128,19 @@ class Ladder:
         steps, found = self.steps, self.differences
         near = np.abs(steps.slope - claim) < 0.3 * np.abs(claim - found.derivative)
         return _twice_running((steps.h > found.step) & near) & np.isnan(found.distance)
+
+    def curve(self, row: int, column: int) -> Curve:
+        """What all steps say of one entry and one output."""
+        steps = self.steps
+        made = np.isfinite(steps.h[:, row, 0])
+        h, slopes, forward, backward = (
+            array[made, row, column if array.shape[-1] > 1 else 0]
+            for array in (steps.h, steps.slope, steps.right, steps.left)
+        )
+        sigma = _noise_of_entries(steps, self.noise)[row, column]
+        change = np.append(np.abs(np.diff(slopes)), np.nan)
+        step = float(self.differences.step[row, column])
+        return Curve(step, h, slopes, forward, backward, sigma / h, change)
 
 
 def _twice_running(fits: Bools) -> Bools:

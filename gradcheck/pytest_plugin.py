@@ -534,6 +534,7 @@ def html_page() -> Render:
         page: Render = import_module("gradcheck.html").page
     except ImportError as error:
         raise pytest.UsageError(
-            f"--gradcheck-report: no HTML can be written here, choose .json instead: {error}"
+            f"--gradcheck-report: no HTML can be written here ({error}): "
+            "pip install 'gradcheck[html]', or choose .json"
         ) from error
     return page

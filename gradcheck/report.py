@@ -14,17 +14,23 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.comparison import Comparison
+from gradcheck.comparison import Comparison, worst_first
 from gradcheck.diagnosis import Diagnosis
 from gradcheck.differences import Nature
+from gradcheck.errormap import ErrorMap, error_map
+from gradcheck.ladder import Curve
 from gradcheck.parameters import Block
 from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict, worst_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = [
     "BlockReport",
@@ -147,6 +153,8 @@ class BlockReport:
     analytic, numerical, error, resolutions : ndarray, shape (n,)
     verdicts, reasons, natures : ndarray of object, shape (n,)
     left, right : ndarray, shape (n,)
+    curves : ndarray of object, shape (n,)
+        For the worst entry what each step says of it, None for the others.
         Empty arrays throughout where structure allowed no comparison.
     """
 
@@ -162,6 +170,7 @@ class BlockReport:
     natures: NDArray[np.object_] = field(repr=False)
     left: NDArray[Any] = field(repr=False)
     right: NDArray[Any] = field(repr=False)
+    curves: NDArray[np.object_] = field(repr=False)
 
     @classmethod
     def of(
@@ -193,6 +202,7 @@ class BlockReport:
             natures=found.nature.ravel(),
             left=found.left.ravel(),
             right=found.right.ravel(),
+            curves=made.curves.ravel(),
         )
 
     @classmethod
@@ -213,6 +223,7 @@ class BlockReport:
             natures=none,
             left=nothing,
             right=nothing,
+            curves=none,
         )
 
     @property
@@ -267,12 +278,22 @@ class BlockReport:
         """The entries to look at first: wrong ones, then unclear ones, by how far they are off."""
         if not self.entries:
             return []
-        rank = [Verdict.PASS, Verdict.KINK, Verdict.INCONCLUSIVE, Verdict.FAIL]
-        severity = np.array([rank.index(v) for v in self.verdicts])
-        off = np.nan_to_num(np.abs(self.analytic - self.numerical), nan=np.inf)
-        relative = np.where(severity == 0, self.resolutions, off)
-        order = np.lexsort((relative, severity))[::-1]
+        order = worst_first(self.analytic, self.numerical, self.verdicts, self.resolutions)
         return [self.entry(int(i)) for i in order[:count]]
+
+    @property
+    def error_map(self) -> ErrorMap:
+        """Relative error by place."""
+        known = np.where(np.isfinite(self.error), self.numerical, np.nan)
+        off = np.abs(self.analytic - self.numerical) > self.error
+        skipped = off & (self.reasons == "skipped")
+        return error_map(self.shape, self.analytic, known, self.verdicts, skipped)
+
+    @property
+    def curve(self) -> tuple[Entry, Curve] | None:
+        """The worst entry, and what each step says of it; None if no steps were made for it."""
+        places = [i for i, curve in enumerate(self.curves) if curve is not None]
+        return (self.entry(places[0]), self.curves[places[0]]) if places else None
 
     @property
     def relative_error(self) -> float:
@@ -331,7 +352,24 @@ class BlockReport:
             "kinks": self.count(Verdict.KINK),
             "resolution": _plain(self.resolution),
             "worst": worst[0].to_dict() if worst else None,
+            **(self.picture() if self.verdict != Verdict.PASS else dict.fromkeys(PICTURE)),
         }
+
+    def picture(self) -> dict[str, Any]:
+        """What pictures need: errors by place, and the step curve of the worst entry."""
+        data: dict[str, Any] = dict.fromkeys(PICTURE)
+        if self.entries:
+            data |= self.error_map.to_dict()
+        if self.curve:
+            entry, curve = self.curve
+            parts = ("name", "analytic", "numerical", "error")
+            data["curve"] = {name: _plain(getattr(entry, name)) for name in parts}
+            data["curve"] |= {name: _plain(value) for name, value in vars(curve).items()}
+        return data
+
+
+PICTURE = ("errors", "verdicts", "tile", "curve")
+"""Fields of `BlockReport.picture`."""
 
 
 def _times(ratio: float) -> str:
@@ -363,11 +401,14 @@ class Blame:
         Wrong gradients whose own equations are right.
     texts : mapping of str to str
         The wrong equations as they should be, numbered, as far as they were declared.
+    terms : mapping of str to str
+        The part of each text where the mistake is likely to be.
     """
 
     equations: tuple[str, ...]
     inherited: tuple[str, ...]
     texts: Mapping[str, str]
+    terms: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -554,7 +595,50 @@ class GradientReport:
             "equation": self.equation,
             "inherited": list(self.blame.inherited) if self.blame else [],
             "reproduce": self.reproduce,
+            "equations": dict(self.blame.texts) if self.blame else {},
+            "terms": dict(self.blame.terms) if self.blame else {},
+            "convention": self.convention,
+            "text": str(self),
         }
+
+    def plot(self, block: str | Sequence[str] | None = None) -> Figure:
+        """Heat maps of the errors and step curves of the worst entries, as a figure.
+
+        Of a report that passes, the errors of all entries beside the resolution. Needs
+        matplotlib: ``pip install 'gradcheck[plots]'``.
+
+        Parameters
+        ----------
+        block : str or sequence of str, optional
+            Names of the blocks to draw; default those that do not pass.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such block, or nothing of it was compared.
+        ImportError
+            If matplotlib is missing.
+        """
+        try:
+            figure = import_module("gradcheck.plots").figure
+        except ImportError as error:
+            raise ImportError(
+                f"a plot needs matplotlib ({error}): pip install 'gradcheck[plots]'"
+            ) from error
+        made: Figure = figure(self, block)
+        return made
+
+    def _repr_html_(self) -> str | None:
+        """The report for notebooks; None, and so the short text, without Jinja2."""
+        try:
+            fragment = import_module("gradcheck.html").fragment
+        except ImportError:
+            return None
+        return str(fragment(self))
 
     def to_json(self, indent: int | None = 2) -> str:
         """`to_dict` as JSON text."""
@@ -706,4 +790,6 @@ def _plain(value: Any) -> Any:
     """A value that JSON can hold; what is not finite becomes None."""
     if isinstance(value, (float, np.floating)):
         return float(value) if np.isfinite(value) else None
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value]
     return value

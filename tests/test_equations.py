@@ -5,6 +5,7 @@ import pytest
 
 import backprop
 from gradcheck import Intermediates, InvalidInput, Verdict, check_gradient, probe
+from gradcheck.equations import term
 
 N0, N1, N2, M = 3, 4, 2, 7
 
@@ -106,6 +107,34 @@ def test_the_wrong_equation_is_blamed_with_the_kind_of_mistake(name, equation, k
     lines = str(report).splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(("name", "equation", "kind"), MISTAKES)
+def test_data_have_the_equation_and_the_term_that_is_wrong(name, equation, kind):
+    data = check({name: equation}).to_dict()
+
+    number = list(backprop.EQUATIONS).index(name) + 1
+    assert data["equations"] == {name: f"equation {number}: {backprop.EQUATIONS[name]}"}
+    assert data["terms"] == {name: term(backprop.EQUATIONS[name], kind)}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "marked"),
+    [
+        ("dW2", "sum-for-mean", "1/m"),
+        ("dW2", "wrong-input", "A1^T"),
+        ("dW1", "transposed", "X^T"),
+        ("dZ1", "activation-derivative-missing", "g1'(Z1)"),
+        ("db1", "summed-over-wrong-axis", "axis=1"),
+        ("db1", "keepdims-forgotten", "keepdims=True"),
+        ("db2", "not-summed", "np.sum(dZ2, axis=1, keepdims=True)"),
+        ("dZ2", "sign", "A2 - Y"),
+        ("dZ2", "sum-for-mean", "A2 - Y"),
+        ("dW1", "", "1/m dZ1 X^T"),
+    ],
+)
+def test_term_is_where_such_a_mistake_is_made(name, kind, marked):
+    assert term(backprop.EQUATIONS[name], kind) == marked
 
 
 @pytest.mark.parametrize("activation", backprop.ACTIVATIONS)

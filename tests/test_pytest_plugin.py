@@ -542,13 +542,27 @@ def test_file_that_cannot_be_written_is_an_error_at_the_start(run, pytester, nam
     assert "test_it.py" not in result.stdout.str()
 
 
+def test_html_is_a_page_of_all_tests(run, pytester):
+    pytest.importorskip("jinja2")
+
+    result = run(OUTCOMES, args=["--gradcheck-report=it.html"])
+
+    page = pytester.path.joinpath("it.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "2 of 4 checks failed" in page
+    assert "written to" in result.stdout.str()
+
+
 def test_html_that_cannot_be_made_is_an_error_at_the_start(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradcheck.html", None)
 
     result = run(FAILING, args=["--gradcheck-report=it.html"])
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: --gradcheck-report: no HTML can be written here*"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: --gradcheck-report: no HTML can be written here*pip install 'gradcheck[[]html]'*"]
+    )
+    assert "test_it.py" not in result.stdout.str()
 
 
 def test_looking_at_names_leaves_an_older_file_alone(run, pytester):

@@ -257,6 +257,10 @@ REPORT = [
     "equation",
     "inherited",
     "reproduce",
+    "equations",
+    "terms",
+    "convention",
+    "text",
 ]
 BLOCK = [
     "verdict",
@@ -269,6 +273,10 @@ BLOCK = [
     "kinks",
     "resolution",
     "worst",
+    "errors",
+    "verdicts",
+    "tile",
+    "curve",
 ]
 ENTRY = [
     "name",
@@ -284,7 +292,7 @@ ENTRY = [
     "right",
 ]
 FINDING = ["code", "block", "severity", "message", "note", "help"]
-DIAGNOSIS = ["kind", "block", "explains", "entries", "sure", "evidence", "hint"]
+DIAGNOSIS = ["kind", "block", "explains", "entries", "sure", "evidence", "hint", "sentence"]
 
 
 def plain(report):
@@ -329,6 +337,53 @@ def test_data_say_what_the_report_says():
         ("regulariser-doubled", "W1", 12),
     ]
     assert (data["equation"], data["inherited"]) == (None, [])
+
+
+PICTURED = ["errors", "verdicts", "tile", "curve"]
+CURVE = [
+    *["name", "analytic", "numerical", "error", "step", "steps", "slopes", "forward", "backward"],
+    *["rounding", "truncation"],
+]
+
+
+def test_data_for_pictures_are_of_blocks_that_do_not_pass():
+    data = plain(check_gradient(cost, lambda p: {"dW1": 2 * p["W1"], "db1": p["b1"]}, PARAMS))
+
+    W1, b1 = data["blocks"].values()
+    assert [b1[name] for name in PICTURED] == [None] * 4
+    assert (W1["errors"], W1["verdicts"], W1["tile"]) == ([0.5] * 12, "F" * 12, [1, 1])
+    assert list(W1["curve"]) == CURVE
+    assert W1["curve"]["name"] == W1["worst"]["name"]
+    assert [W1["curve"][k] for k in CURVE[1:4]] == [W1["worst"][k] for k in CURVE[1:4]]
+    page = (Path(__file__).parent.parent / "docs" / "report.md").read_text()
+    assert {*PICTURED, *CURVE} <= set(re.findall(r"`(\w+)`", page))
+
+
+def test_curve_holds_what_each_step_says():
+    data = plain(check_gradient(np.sin, lambda x: 2 * np.cos(x), np.array(1.0)))["blocks"]["x"]
+
+    curve = data["curve"]
+    steps = np.array(curve["steps"])
+    lists = [curve[name] for name in CURVE[5:]]
+    assert {len(values) for values in lists} == {17}
+    assert (np.diff(steps) < 0).all()
+    assert curve["step"] in curve["steps"]
+    h = steps[3]
+    assert curve["slopes"][3] == pytest.approx((np.sin(1 + h) - np.sin(1 - h)) / (2 * h), rel=1e-9)
+    assert curve["forward"][3] == pytest.approx((np.sin(1 + h) - np.sin(1)) / h, rel=1e-9)
+    assert curve["backward"][3] == pytest.approx((np.sin(1) - np.sin(1 - h)) / h, rel=1e-9)
+    np.testing.assert_allclose(np.array(curve["rounding"]) * steps, curve["rounding"][0] * steps[0])
+    assert curve["truncation"][:-1] == pytest.approx(np.abs(np.diff(curve["slopes"])))
+    assert curve["truncation"][-1] is None
+
+
+def test_curves_cost_no_evaluation():
+    counted = []
+    report = check_gradient(lambda x: counted.append(x) or np.sin(x), lambda x: 0 * x, 1.0)
+
+    calls = len(counted)
+    assert report.to_dict()["blocks"]["x"]["curve"]
+    assert len(counted) == calls
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

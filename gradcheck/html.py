@@ -1,0 +1,438 @@
+"""Reports as one page that needs nothing else: no network, no scripts, no fonts.
+
+>>> from gradcheck import check_gradient
+>>> report = check_gradient(lambda x: np.sum(x**2), lambda x: 3 * x, np.array([1.0, -2.0]))
+>>> write("gradients.html", report)  # doctest: +SKIP
+
+`page` takes one report, several, several by name, or what the pytest plugin writes as JSON. It
+sees the data of `GradientReport.to_dict` alone, so that a page can be made anywhere from a JSON
+file. Needs Jinja2: ``pip install 'gradcheck[html]'``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from gradcheck import __version__, svg
+from gradcheck.errors import InvalidType
+from gradcheck.pictures import (
+    DARK,
+    LIGHT,
+    StepCurve,
+    colours,
+    described,
+    panels,
+    step_curve,
+    summarised,
+    worst_place,
+)
+from gradcheck.report import REASONS, SAID
+
+__all__ = ["fragment", "page", "write"]
+
+PICTURED = 8
+"""Blocks of one check that are drawn."""
+
+TOLD = 3
+"""Checks of one test that are told in full; of examples of Hypothesis the last alone."""
+
+LISTED = 40
+"""Blocks of one check that are listed."""
+
+RANK = ["FAIL", "INCONCLUSIVE", "", "PASS"]
+"""Verdicts in the order of their weight; the empty one is that of nothing."""
+
+NONE = "\u2013"
+"""Stands where there is no number."""
+
+SYMBOLS = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?", "": NONE}
+"""Beside each verdict, for whom its colour does not tell."""
+
+
+@dataclass(frozen=True)
+class BlockView:
+    """One block that does not pass."""
+
+    name: str
+    data: Mapping[str, Any]
+
+    @cached_property
+    def heat_map(self) -> svg.HeatMap | None:
+        """What is drawn of its errors."""
+        if not self.data.get("errors"):
+            return None
+        return svg.heat_map(panels(self.data), worst_place(self.data))
+
+    @property
+    def described(self) -> str:
+        """The heat map in words."""
+        return described(self.data)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some entries are decided and others are not."""
+        letters = set(self.data["verdicts"])
+        return bool(letters & {"I", "K"}) and not letters <= {"I", "K"}
+
+    @property
+    def summarised(self) -> str:
+        """What is not drawn of it."""
+        return summarised(self.data)
+
+    @cached_property
+    def curve(self) -> StepCurve | None:
+        """The numbers of its step curve."""
+        return step_curve(self.data.get("curve"))
+
+    @property
+    def plot(self) -> svg.Plot | None:
+        """What is drawn of its step curve."""
+        return svg.plot(self.curve) if self.curve else None
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """One report."""
+
+    data: Mapping[str, Any]
+    title: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Of the check."""
+        return str(self.data["verdict"])
+
+    @property
+    def headline(self) -> str:
+        """The first sentence of the report, without its verdict."""
+        first, *rest = self.data["text"].splitlines()
+        for line in rest:
+            if len(line) - len(line.lstrip()) != 4:
+                break
+            first += " " + line.strip()
+        return re.sub(r"^[A-Z]+(\[[\w-]+\])?: ", "", first)
+
+    @property
+    def code(self) -> str:
+        """The finding that the headline tells, or the kind of mistake."""
+        found = re.match(r"[A-Z]+\[([\w-]+)\]", self.data["text"])
+        if found:
+            return found[1]
+        told = [d for d in self.data["diagnoses"] if d["sentence"] in self.headline]
+        return told[0]["kind"] if told else ""
+
+    @property
+    def causes(self) -> list[Mapping[str, Any]]:
+        """Diagnoses, but for those of which a finding has said all."""
+        told = {finding["block"] for finding in self.errors}
+        return [
+            d for d in self.data["diagnoses"] if d["block"] not in told or d["kind"] not in SAID
+        ]
+
+    @cached_property
+    def blocks(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """All blocks or, of very many, those to be listed."""
+        found = list(self.data["blocks"].items())
+        if len(found) > LISTED:
+            found.sort(key=lambda item: RANK.index(item[1]["verdict"]))
+        return found[:LISTED]
+
+    @property
+    def unlisted(self) -> int:
+        """Blocks that are not listed."""
+        return len(self.data["blocks"]) - len(self.blocks)
+
+    @cached_property
+    def drawable(self) -> list[BlockView]:
+        """Blocks with entries that do not pass, the failing ones first."""
+        found = [
+            BlockView(name, block)
+            for name, block in self.data["blocks"].items()
+            if set(block.get("verdicts") or "P") != {"P"}
+        ]
+        return sorted(found, key=lambda view: RANK.index(view.data["verdict"]))
+
+    @property
+    def pictured(self) -> list[BlockView]:
+        """Those that are drawn at once."""
+        return [view for view in self.drawable if view not in self.inheriting][:PICTURED]
+
+    @property
+    def inheriting(self) -> list[BlockView]:
+        """Those that are wrong for what they are made from, drawn on request."""
+        wrong = self.data["inherited"]
+        found = [v for v in self.drawable if v.data["label"] in wrong or f"d{v.name}" in wrong]
+        return found[:PICTURED]
+
+    @property
+    def undrawn(self) -> int:
+        """Number of the others."""
+        return len(self.drawable) - len(self.pictured) - len(self.inheriting)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether any entry is not decided."""
+        return any(block["inconclusive"] for block in self.data["blocks"].values())
+
+    @property
+    def equations(self) -> list[tuple[str, Markup]]:
+        """The wrong equations, each with its wrong term marked."""
+        terms = self.data["terms"]
+        return [
+            (name, _marked(text, terms.get(name, "")))
+            for name, text in self.data["equations"].items()
+        ]
+
+    @property
+    def errors(self) -> list[Mapping[str, Any]]:
+        """Findings that make the check fail."""
+        return [f for f in self.data["findings"] if f["severity"] == "error"]
+
+    @property
+    def warnings(self) -> list[Mapping[str, Any]]:
+        """The others."""
+        return [f for f in self.data["findings"] if f["severity"] != "error"]
+
+
+@dataclass(frozen=True)
+class TestView:
+    """A test, or whatever has a name, with its checks."""
+
+    name: str
+    checks: list[CheckView]
+    anchor: str = ""
+    outcome: str = ""
+    examples: int = 0
+    empty: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """The worst of the checks; empty if there is none."""
+        return _worst(self.checks)
+
+    @property
+    def entries(self) -> int:
+        """Numbers that were compared."""
+        return sum(check.data["entries"] for check in self.checks)
+
+    @property
+    def resolution(self) -> float | None:
+        """Coarsest of the checks."""
+        return _coarsest(self.checks)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing about it needs to be read."""
+        if self.outcome in ("skipped", "") and not self.checks:
+            return True
+        return self.verdict == "PASS" and not self.empty and self.outcome in ("", "passed")
+
+    @cached_property
+    def _open(self) -> list[CheckView]:
+        return [check for check in self.checks if check.verdict != "PASS"]
+
+    @property
+    def told(self) -> list[CheckView]:
+        """The checks that are shown in full."""
+        # Hypothesis shrinks a failure: its last example is the one to read.
+        return self._open[-1:] if self.examples > 1 else self._open[:TOLD]
+
+    @property
+    def left_out(self) -> int:
+        """Further checks that do not pass."""
+        return len(self._open) - len(self.told)
+
+
+def page(data: Any) -> str:
+    """A page of HTML about one check or many.
+
+    Parameters
+    ----------
+    data : GradientReport, sequence or mapping
+        A report or the data of one; a sequence of such; a mapping of names to reports or to
+        sequences of them; or the data of ``--gradcheck-report``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InvalidType
+        If it is something else.
+    """
+    tests = _tests(data)
+    checks = [check for test in tests for check in test.checks]
+    single = checks[0] if len(tests) == len(checks) == 1 and not tests[0].name else None
+    shown = sorted(tests, key=lambda test: RANK.index(test.verdict))
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            tests=[test for test in shown if not test.settled],
+            settled=[test for test in tests if test.settled],
+            outcomes=any(test.outcome for test in tests),
+            single=single,
+            verdict=_worst(checks),
+            headline=single.headline if single else _headline(checks),
+            facts=_facts(tests, checks),
+            version=__version__,
+        )
+    )
+
+
+def write(path: Any, data: Any) -> None:
+    """Write a page to a file.
+
+    Parameters
+    ----------
+    path : str or path
+    data : GradientReport, sequence or mapping
+        As for `page`.
+    """
+    Path(path).write_text(page(data), encoding="utf-8")
+
+
+def fragment(report: Any) -> str:
+    """A report as HTML to stand in another page, such as a notebook.
+
+    Parameters
+    ----------
+    report : GradientReport
+    """
+    return _environment().get_template("fragment.html").render(view=_check(report))
+
+
+def _tests(data: Any) -> list[TestView]:
+    """Whatever `page` takes, as tests."""
+    if isinstance(data, Mapping) and isinstance(data.get("tests"), list):
+        return [
+            TestView(
+                test["test"],
+                _checks(test["checks"]),
+                f"test-{k}",
+                test["outcome"],
+                test["examples"],
+                test["empty"],
+            )
+            for k, test in enumerate(data["tests"], 1)
+        ]
+    if _is_report(data):
+        return [TestView("", _checks(data))]
+    if isinstance(data, Mapping):
+        named = list(data.items())
+    elif isinstance(data, Sequence) and not isinstance(data, str):
+        named = [(f"check {k}", one) for k, one in enumerate(data, 1)]
+    else:
+        raise InvalidType(f"expected reports of checks, got {type(data).__name__}")
+    return [TestView(str(n), _checks(one), f"check-{k}") for k, (n, one) in enumerate(named, 1)]
+
+
+def _checks(reports: Any) -> list[CheckView]:
+    """One report or several."""
+    several = isinstance(reports, Sequence) and not isinstance(reports, str)
+    return [_check(report) for report in (reports if several else [reports])]
+
+
+def _check(report: Any) -> CheckView:
+    if not _is_report(report):
+        raise InvalidType(f"expected the report of a check, got {type(report).__name__}")
+    return CheckView(report.to_dict() if hasattr(report, "to_dict") else report)
+
+
+def _is_report(data: Any) -> bool:
+    is_data = isinstance(data, Mapping) and {"schema", "blocks", "text"} <= data.keys()
+    return is_data or hasattr(data, "to_dict")
+
+
+def _worst(checks: Iterable[CheckView]) -> str:
+    """The worst verdict; empty if there is none."""
+    return min((check.verdict for check in checks), key=RANK.index, default="")
+
+
+def _coarsest(checks: Iterable[CheckView]) -> float | None:
+    known = [check.data["resolution"] for check in checks]
+    return max((resolution for resolution in known if resolution is not None), default=None)
+
+
+def _headline(checks: Sequence[CheckView]) -> str:
+    """What all checks say together."""
+    if not checks:
+        return "nothing was checked"
+    counts = Counter(check.verdict for check in checks)
+    if counts["PASS"] == len(checks):
+        return f"{_counted(len(checks), 'check')} passed"
+    said = {"FAIL": "failed", "INCONCLUSIVE": "could not be decided"}
+    first, *rest = [f"{counts[v]:,} {words}" for v, words in said.items() if counts[v]]
+    number, words = first.split(" ", 1)
+    return ", ".join([f"{number} of {_counted(len(checks), 'check')} {words}", *rest])
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _facts(tests: Sequence[TestView], checks: Sequence[CheckView]) -> list[tuple[str, str]]:
+    """Counts of a page about many checks."""
+    facts = [("tests", len(tests))] if any(test.outcome for test in tests) else []
+    facts += [
+        ("checks", len(checks)),
+        ("entries compared", sum(check.data["entries"] for check in checks)),
+        ("evaluations of the costs", sum(check.data["evaluations"] for check in checks)),
+    ]
+    found = [(name, f"{count:,}") for name, count in facts]
+    coarsest = _coarsest(checks)
+    if coarsest is not None:
+        told = "coarsest resolution: no larger relative error could pass"
+        found.append((told, _number(coarsest)))
+    return found
+
+
+def _marked(text: str, term: str) -> Markup:
+    """An equation with one term of its right side marked."""
+    left, equals, right = text.partition(" = ")
+    before, found, after = right.partition(term)
+    if not term or not found:
+        return escape(text)
+    return Markup("{}{}{}<mark>{}</mark>{}").format(left, equals, before, found, after)
+
+
+def _code(text: str) -> Markup:
+    """Text whose words between backticks are names."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if k % 2 else part for k, part in enumerate(parts)
+    )
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return str(tuple(shape))
+
+
+def _number(value: float | None, digits: str = ".1e") -> str:
+    return NONE if value is None else format(value, digits)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("gradcheck"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    made.filters.update(code=_code, number=_number, shape=_shape)
+    made.globals.update(
+        symbols=SYMBOLS, reasons=REASONS, light=colours(LIGHT), dark=colours(DARK), width=svg.WIDTH
+    )
+    return made
