@@ -236,9 +236,10 @@ def _text(outcome: Outcome, options: argparse.Namespace) -> str:
     lines = []
     if outcome.said and outcome.verdict != Verdict.PASS:
         lines.append(f"{outcome.verdict}: {outcome.said}")
-    if report is not None and (outcome.verdict != Verdict.PASS or not outcome.examples):
+    many = outcome.verdict == Verdict.PASS and outcome.examples
+    if report is not None and not many and str(report) not in outcome.said:
         lines.append(report.text(color=colors()))
-    if outcome.verdict == Verdict.PASS and outcome.examples:
+    if many:
         names = ", ".join(report.blocks) if report else ""
         lines.append(headline(report))
         lines.append(

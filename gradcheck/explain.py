@@ -314,6 +314,6 @@ def _bare(word: str) -> str:
 
 
 def _entry(of: str, word: str, kind: Kind) -> str:
-    lines = [f"{word} ({of}): {kind.meaning}"]
+    lines = [textwrap.fill(f"{word} ({of}): {kind.meaning}", 100, subsequent_indent="    ")]
     lines += [f"  example: {kind.example}"] if kind.example else []
     return "\n".join([*lines, f"  help: {kind.hint}"])

@@ -360,3 +360,13 @@ def test_each_command_has_help_that_fits_the_screen(command, run):
     assert code == 0
     assert out.startswith(f"usage: gradcheck {command}".rstrip())
     assert max(map(len, out.splitlines())) <= 100
+
+
+def test_page_is_written_for_a_check(run, folder):
+    pytest.importorskip("jinja2")
+    code, _, _ = run("mine:cost", "mine:twice", "--data", "data.npz", "--html", "page.html")
+
+    assert code == 1
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert "mine:cost mine:twice" in page
+    assert "2 times too large" in page
