@@ -5,6 +5,7 @@ import re
 import sys
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,6 +231,30 @@ def test_file_is_the_page(tmp_path):
     html.write(tmp_path / "page.html", report_of("row"))
 
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == html.page(report_of("row"))
+
+
+def test_example_of_the_documentation_runs():
+    page = Path(__file__).parent.parent / "docs" / "page.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    names = {}
+
+    exec(code, names)
+
+    text = Tree(names["path"].read_text(encoding="utf-8")).text
+    assert "3 of 3 checks failed" in text
+    assert "row 2 wrong" in text
+
+
+def test_what_nothing_explains_is_said_once_and_not_beside_a_finding():
+    from mistakes import MISTAKES, report_of
+
+    unexplained, stale = (
+        report_of(next(m for m in MISTAKES if m.kinds == {kind} and m.block != "w"), 0)
+        for kind in ("unexplained", "stale-cache")
+    )
+
+    assert len(html.CheckView(unexplained.to_dict()).causes) == 1
+    assert html.CheckView(stale.to_dict()).causes == []
 
 
 def test_many_blocks_are_limited_and_it_is_said(monkeypatch):
