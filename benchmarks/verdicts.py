@@ -1,6 +1,6 @@
 """How often the verdicts are right, on costs with known gradients: makes docs/verdicts-measured.md.
 
-    python benchmarks/verdicts.py --draws 170 --wrong 12 > docs/verdicts-measured.md
+    python benchmarks/verdicts.py --start 20000 --draws 160 --wrong 8 > docs/verdicts-measured.md
 
 Each draw of a family is checked with its true gradient, then with one corrupted in each of the
 ways of `families.corruptions`. The table counts entries for the former and checks for the latter.
@@ -26,10 +26,10 @@ HEAD = """# Verdicts, measured
 Made by `python benchmarks/verdicts.py {arguments}`: costs with known gradients, drawn at
 random from the families of `benchmarks/families.py`, which say what is hard about each.
 
-The three solvers in the table are costs that contain an iteration which stops early. What they
-compute has another derivative than what is meant, by a relative 1e-7 to 1e-2. Where the cost jumps
-nearby this shows, and the entry is inconclusive; where it does not, a gradient that is right for
-what was meant fails, since it is wrong for what is computed. `approximate=` says so.
+Two families, `fixed_point_solver` and `conjugate_gradient_solver`, contain an iteration that stops
+at a tolerance. What they compute has another derivative than what is meant, by a relative 1e-8 to
+1e-2. A gradient that is right for what is meant is right here, too: the cost jumps nearby, which
+shows, and the entry is inconclusive. Their bars are those of what is computed.
 
 An entry is *inside the bar* if the true derivative lies within the stated error of the numerical
 one. A *lie* is a wrong entry that passes though the mistake is larger than the stated resolution.

@@ -35,10 +35,10 @@ BATCH = 64
 
 Method = Literal["auto", "centered", "complex"]
 
-TINY_SHARE, JUMPS = 3e-3, 50.0
+TINY_SHARE, JUMPS = 1e-2, 500.0
 """A difference below this share of its block, and below so many jumps of the cost for each unit
 of the entry, may be due to what makes it jump. Of inner solvers stopped early, the differences
-seen were up to 2e-3 of the block and mostly up to 35 jumps."""
+seen were up to 6e-3 of the block, mostly up to 35 jumps and never beyond 300."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ def compare(
     eps: Values,
     own_noise: Callable[[], Values | None],
     rules: Rules,
+    alive: bool = False,
 ) -> Comparison:
     """Verdicts on claimed derivatives of a function at a point.
 
@@ -110,6 +111,9 @@ def compare(
         Standard deviation of the noise in the claim itself, shape (q, p), if it can be had.
         Asked for only before something is held against the claim.
     rules : Rules
+    alive : bool
+        Whether the values of the function have been checked, so that even where nothing moves
+        they set a scale: zero is what a derivative must be, compared with them.
 
     Returns
     -------
@@ -121,8 +125,8 @@ def compare(
         suspect = np.zeros(claim.shape, dtype=bool)
     else:
         found, suspect = first_pass(point, entries)
-    finer_agree, coarser_agree, skipped, unsteady = (
-        np.zeros(claim.shape, dtype=bool) for _ in range(4)
+    finer_agree, coarser_agree, skipped, unsteady, torn = (
+        np.zeros(claim.shape, dtype=bool) for _ in range(5)
     )
     block, _ = _sizes(claim, found, group, units)
     coarse = np.where(point.noise.stairs, SINGLE, 0.0)
@@ -148,19 +152,26 @@ def compare(
             found = _merged(found, rows, finer.differences)
             finer_agree[rows] = finer.finer_steps_support(claim[rows])
             coarser_agree[rows] = finer.coarser_steps_support(claim[rows])
+            torn[rows] = finer.gaps
 
     def decision() -> Decision:
-        block, whole = _sizes(claim, found, group, units)
+        # What a claim says of an edge, where slopes have no limit, is no scale for the others.
+        edge = (found.nature == Nature.EDGE) | (found.nature == Nature.OUTSIDE)
+        block, whole = _sizes(np.where(edge, 0.0, claim), found, group, units)
+        if alive:
+            whole = np.maximum(whole, np.abs(point.value).max() / units)
         made = decide(
             claim,
             found,
             block,
             whole,
             rounding,
+            stairs=point.noise.stairs,
             resolution=rules.resolution,
             approximate=rules.approximate,
             on_kink=rules.on_kink,
         )
+        made = made.because(torn, "gaps")
         made = made.excused(finer_agree, "rough").excused(unsteady, "unsteady")
         return made.excused(skipped, "skipped", even_passes=True)
 
@@ -186,7 +197,9 @@ def compare(
         unsteady |= (off <= SINGLE * block) & rough
         made = decision()
     if (small & (made.verdict == Verdict.FAIL)).any():
-        height = jumps_nearby(point.f, point.x, point.noise.sigma)
+        at_issue = small & (made.verdict == Verdict.FAIL)
+        enough = np.where(at_issue, off * units / JUMPS, 0.0).max(axis=0)
+        height = jumps_nearby(point.f, point.x, point.noise.sigma, enough)
         unsteady |= small & (off * units <= JUMPS * height)
         made = decision()
     found = _held_against(claim, found, made)

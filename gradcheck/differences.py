@@ -199,8 +199,8 @@ class Steps:
 
     @property
     def slope(self) -> Values:
-        """Centered difference."""
-        return self.rise / self.width
+        """Centered difference, of second order also where rounding made one step longer."""
+        return (self.rise - self.bend * (self.width_plus + self.width_minus)) / self.width
 
     @property
     def right(self) -> Values:
@@ -280,7 +280,7 @@ def first_pass(point: Point, entries: Indices) -> tuple[Differences, Bools]:
     exponents = np.array(FIRST, dtype=float)[:, None]
     steps = point.steps(entries, point.scale[entries] * np.exp2(-exponents))
     slope, bend, sigma = steps.slope, np.abs(steps.bend), CONFIDENCE * point.noise.sigma
-    derivative = extrapolated(slope)[0]
+    derivative = extrapolated(slope, steps.width)[0]
     noise = SAFETY * AMPLIFICATION * sigma / steps.h[0]
     error = noise + np.abs(derivative - slope[1])
     defined = np.isfinite(error)
@@ -375,20 +375,22 @@ def steepness(steps: Steps) -> Values:
     return np.where(np.isfinite(slopes), slopes, 0.0).max(axis=(0, 1))
 
 
-def extrapolated(slope: Values, power: int = 2) -> Values:
+def extrapolated(slope: Values, h: Values, power: int = 2) -> Values:
     """Richardson: cancel the error of order ``h**power`` between neighbouring steps.
 
     Parameters
     ----------
     slope : ndarray, shape (r, ...)
-        Differences at steps that fall by `RATIO`.
+        Differences.
+    h : ndarray, shape (r, ...)
+        Their steps, in any unit. They fall by `RATIO` up to rounding.
     power : int
 
     Returns
     -------
     ndarray, shape (r - 1, ...)
     """
-    factor = RATIO**power
+    factor = (h[:-1] / h[1:]) ** power
     return (factor * slope[1:] - slope[:-1]) / (factor - 1)
 
 

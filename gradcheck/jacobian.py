@@ -156,7 +156,7 @@ def check_hessian(
     rules = Rules(resolution, approximate, on_kink)
     if grad is None:
         measured = Function("cost", _measured_gradient(cost, layout), layout, args)
-        checks = Checks(Outputs(measured, flat), flat, rules, eps=MEASURED)
+        checks = Checks(Outputs(measured, flat), flat, rules, eps=MEASURED, alive=True)
         return _of_hessian(checks, hess, hvp, args, 0)
     if not callable(grad):
         raise InvalidType(f"`grad`: expected a callable, got {describe(grad)}")
@@ -190,7 +190,8 @@ def check_hessian(
         return match(layout, grad(params, *args), names).vector()[:, 0]
 
     outputs = Outputs(Function("grad", flat_gradient, layout, args), flat)
-    return _of_hessian(Checks(outputs, flat, rules), hess, hvp, args, first.evaluations)
+    checks = Checks(outputs, flat, rules, alive=first.verdict == Verdict.PASS)
+    return _of_hessian(checks, hess, hvp, args, first.evaluations)
 
 
 assert_hessian = asserting(check_hessian, "the Hessian of a cost is right")
@@ -225,7 +226,7 @@ def _measured_gradient(cost: Callable[..., Any], layout: Layout) -> Callable[...
                 moved[i] += sign * h[k, i]
                 ends.append(as_scalar(cost(layout.build(moved), *args)))
             slopes[k, i] = (ends[0] - ends[1]) / (2 * h[k, i])
-        return extrapolated(slopes)[0]
+        return extrapolated(slopes, h)[0]
 
     return gradient
 
@@ -294,10 +295,29 @@ class Outputs:
 
 
 class Checks:
-    """The blocks of a report on a vector function, made one after the other."""
+    """The blocks of a report on a vector function, made one after the other.
 
-    def __init__(self, outputs: Outputs, x: Values, rules: Rules, *, eps: float = 2.0**-52) -> None:
-        self.outputs, self.x, self.rules, self.eps = outputs, x, rules, eps
+    Parameters
+    ----------
+    outputs : Outputs
+    x : ndarray, shape (n,)
+    rules : Rules
+    eps : float
+        Rounding unit of what is claimed.
+    alive : bool
+        Whether the outputs are known to be right, as those of a gradient that has passed are.
+    """
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        x: Values,
+        rules: Rules,
+        *,
+        eps: float = 2.0**-52,
+        alive: bool = False,
+    ) -> None:
+        self.outputs, self.x, self.rules, self.eps, self.alive = outputs, x, rules, eps, alive
         self.layout: Layout = outputs.function.layout
         self.blocks: dict[str, BlockReport] = {}
         self.findings = outputs.findings
@@ -455,6 +475,7 @@ class Checks:
             eps=np.full((x.size, 1), self.eps),
             own_noise=lambda: None,
             rules=self.rules,
+            alive=self.alive,
         )
 
     def _called(self, name: str, call: Any, args: tuple[Any, ...]) -> Any:

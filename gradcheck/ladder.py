@@ -40,7 +40,15 @@ FINEST = 36
 (fast ripple, mixed scales)."""
 
 TINY = 12, 24
-"""An entry below ``2**-12`` may live on a scale of its own: steps go on to ``2**-24 |x|``."""
+"""An entry below ``2**-12`` may live on a scale of its own: steps go on to ``2**-24 |x|``. One
+above ``2**12`` may be far from an origin that means nothing: steps go on to ``2**-24``."""
+
+SWALLOWED = 2.0**-20
+"""What moves by less than this share of the largest move is a stair and no kink, unless the kink
+is as near."""
+
+SUBNORMAL = 1074
+"""Exponent of the smallest positive number in double precision."""
 
 ONE_SIDED = (2.0, 2 * (RATIO * RATIO + 1) / (RATIO - 1))
 """Likewise of a forward difference, plain and extrapolated once."""
@@ -142,6 +150,20 @@ class Ladder:
         step = float(self.differences.step[row, column])
         return Curve(step, h, slopes, forward, backward, sigma / h, change)
 
+    @property
+    def gaps(self) -> Bools:
+        """Where there is a value farther from the point and none nearer, shape (q, p).
+
+        So it is not at an edge of the domain, beyond which there is none at all.
+        """
+        steps = self.steps
+        found = np.zeros(steps.plus.shape[1:], dtype=bool)
+        for values, width in ((steps.plus, steps.width_plus), (steps.minus, steps.width_minus)):
+            defined = np.isfinite(values)
+            farther = np.logical_or.accumulate(defined, axis=0)
+            found |= (farther & ~defined & np.isfinite(width)).any(axis=0)
+        return found
+
 
 def _twice_running(fits: Bools) -> Bools:
     """Where two neighbouring steps are both true."""
@@ -178,7 +200,9 @@ def ladder(point: Point, entries: Indices) -> Ladder:
     sigma = _noise_of_entries(steps, point.noise)
     offers = _Offers.join(
         _offers(steps.slope, 1.0, steps, sigma, finer_steps=True),
-        _offers(extrapolated(steps.slope), AMPLIFICATION, steps, sigma, finer_steps=True),
+        _offers(
+            extrapolated(steps.slope, steps.width), AMPLIFICATION, steps, sigma, finer_steps=True
+        ),
     )
     found = offers.best()
     found = _at_kinks(found, steps, offers, sigma)
@@ -190,14 +214,17 @@ def ladder(point: Point, entries: Indices) -> Ladder:
 def _step_sizes(point: Point, entries: Indices) -> Values:
     """Steps of the ladder, shape (r, q); NaN beyond the last one of an entry."""
     size, scale = np.abs(point.x[entries]), point.scale[entries]
+    # Closer than this to the point, the rounding of the step makes it another step.
+    closest = np.log2(scale) - np.log2(4 * point.spacing[entries])
     below, beyond = TINY
     with np.errstate(divide="ignore"):
-        own = np.where((size > 0) & (size < 2.0**-below), beyond - np.log2(size), 0)
-    last = np.maximum(FINEST, np.minimum(own, 1000))
-    exponents = np.arange(COARSEST, last.max() + 1, np.log2(RATIO))[:, None]
-    h = scale * np.exp2(-exponents)
-    # Closer than this to the point, the rounding of the step makes it another step.
-    return np.where((exponents <= last) & (h >= 4 * point.spacing[entries]), h, np.nan)
+        magnitude = np.log2(size)
+    own = np.where((size > 0) & (np.abs(magnitude) > below), beyond + np.abs(magnitude), 0)
+    last = np.minimum(np.maximum(FINEST, own), np.minimum(closest, SUBNORMAL))
+    # Numbers as far apart as those of half precision leave room for few steps but large ones.
+    first = np.clip(closest - RUN * np.log2(RATIO), 0, COARSEST)
+    exponents = np.arange(first.min() // 2 * 2, last.max() + 1, np.log2(RATIO))[:, None]
+    return np.where((exponents >= first) & (exponents <= last), scale * np.exp2(-exponents), np.nan)
 
 
 def _noise_of_entries(steps: Steps, noise: Noise) -> Values:
@@ -207,7 +234,26 @@ def _noise_of_entries(steps: Steps, noise: Noise) -> Values:
         smallest = np.min(np.where(moves > 0, moves, np.inf), axis=(0, 1))
     stair = np.where(np.isfinite(smallest), smallest, noise.quantum)
     stands_still = (steps.rise == 0).any(axis=0) & noise.quantised
+    stands_still |= _drowned(steps, stair)
     return np.where(stands_still, np.maximum(noise.sigma, stair / 2), noise.sigma)
+
+
+def _drowned(steps: Steps, stair: Values) -> Bools:
+    """Where the cost stands still near the point since what moves is lost in something larger.
+
+    In ``y + log(1 + x^2)`` with a tiny `y`, the 1 swallows a small step by `x`, and the lines on
+    which noise was measured move by `y` alone. Unlike a flat piece between kinks, this piece ends
+    on both sides in stairs far below the height of what follows.
+    """
+    right, left = np.abs(steps.plus - steps.value), np.abs(steps.minus - steps.value)
+
+    def finest(where: Bools) -> Values:
+        return np.min(np.where(where, steps.h, np.inf), axis=0)
+
+    moving = finest((right > 0) | (left > 0))
+    still = moving >= RATIO**RUN * finest(np.isfinite(right) & np.isfinite(left))
+    height = np.minimum(np.fmax.reduce(right), np.fmax.reduce(left))
+    return still & (stair < SWALLOWED * height)
 
 
 @dataclass(frozen=True)
@@ -256,9 +302,12 @@ def _offers(
     h = steps.h[:k] + np.zeros(slope.shape)
     change = np.full(slope.shape, np.inf)
     change[:-1] = np.abs(np.diff(slope, axis=0))
+    # Where the next has none, as at a step at which the cost is NaN, the one after it.
+    beyond = np.abs(slope[2:] - slope[:-2])
+    change[:-2] = np.where(np.isnan(change[:-2]), beyond, change[:-2])
     loudness = CONFIDENCE * sigma + np.zeros(slope.shape)
     if finer_steps:
-        residual = np.abs(steps.rise - slope[:, None] * steps.width)
+        residual = np.abs((steps.slope - slope[:, None]) * steps.width)
         finer = np.arange(steps.h.shape[0]) >= np.arange(k)[:, None] + used
         heard = np.where(finer[..., None, None] & np.isfinite(residual), residual, 0).max(axis=1)
         loudness = np.maximum(loudness, heard)
@@ -285,9 +334,9 @@ def _half_kinks(steps: Steps, count: int) -> Values:
     half is the error. It hardly falls with the step as long as the kink is within, so that the
     change from one step to the next says nothing of it.
     """
-    apart = extrapolated(steps.bend, 1)
+    apart = extrapolated(steps.bend, steps.width, 1)
     if count < len(apart):
-        apart = extrapolated(apart, 3)
+        apart = extrapolated(apart, steps.width[1:], 3)
     return np.abs(apart) / 2
 
 
@@ -354,10 +403,12 @@ def _at_edges(found: Differences, steps: Steps, sigma: Values) -> Differences:
         here = few & (defined.sum(axis=0) >= RUN)
         if not here.any():
             continue
-        slope = steps.right if side == 1 else steps.left
+        slope, width = (
+            (steps.right, steps.width_plus) if side == 1 else (steps.left, steps.width_minus)
+        )
         offers = _Offers.join(
             _offers(slope, ONE_SIDED[0], steps, sigma, finer_steps=False),
-            _offers(extrapolated(slope, 1), ONE_SIDED[1], steps, sigma, finer_steps=False),
+            _offers(extrapolated(slope, width, 1), ONE_SIDED[1], steps, sigma, finer_steps=False),
         )
         best = offers.best()
         found = Differences(

@@ -135,6 +135,7 @@ REASONS = {
     "jump": "the cost jumps here",
     "edge": "known from one side only",
     "outside": "there is no room for a step, or no cost, on both sides",
+    "gaps": "the cost is NaN or raises at some steps, and not at larger ones",
     "flat": "the cost does not move at all",
     "rough": "the cost is rough: steps of one size agree with the gradient, others do not",
     "unsteady": "the cost makes jumps nearby, as an inner solver stopped early does",

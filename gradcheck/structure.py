@@ -330,7 +330,10 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
             remedy="look for a division by zero, an overflow, or the log or root of 0",
         )
     claim.values[block.name] = flat.astype(np.result_type(flat.dtype, np.float64))
-    claim.eps[block.name] = eps
+    # Among subnormal numbers the rounding unit does not shrink with what it belongs to.
+    largest = float(np.abs(flat).max(initial=0))
+    least = float(np.finfo(flat.dtype).smallest_subnormal)
+    claim.eps[block.name] = max(eps, least / largest) if largest > 0 else eps
 
 
 def _grown(array: NDArray[Any]) -> bool:

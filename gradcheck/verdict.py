@@ -15,7 +15,7 @@ The required resolution moves verdicts between PASS and INCONCLUSIVE only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
@@ -65,13 +65,20 @@ FLOOR = 1e-9
 arithmetic, such as log(1 + exp(-37)), are off by 1e-11 to 1e-10 with nothing to show it, and
 no mistake in a derivation is as small."""
 
+REMAINDER = 2.0**-47
+"""Likewise, as a share of the slopes nearby: a derivative that small beside them is the remainder
+of terms as large, as in ``(exp(x) - 1)**2`` near 0, and has lost its digits in the cost."""
+
 KNOWN = 0.1
 """A derivative known no better than this, relative to the scale, accuses nobody."""
 
 OF_BLOCK, OF_WHOLE, OF_STEEPNESS = 1e-4, 1e-7, 1e-3
 """An entry far smaller than its block is resolved relative to this share of the block's largest
 entry, a block far smaller than the whole gradient relative to this share of the gradient's,
-and an entry at a stationary point relative to this share of the slopes nearby."""
+and an entry at a stationary point relative to this share of the slopes nearby.
+
+A claimed zero along which the function stands still, bit for bit, at all steps is resolved
+relative to the largest entry of the whole gradient: what moves elsewhere would be seen here."""
 
 SINGLE = 8 * 2.0**-24
 """Rounding of a gradient that goes with a cost computed in single precision somewhere."""
@@ -105,6 +112,11 @@ class Decision:
             self.resolution,
         )
 
+    def because(self, where: NDArray[np.bool_], reason: str) -> Decision:
+        """The same verdicts, with another reason for some that are inconclusive."""
+        where = where & (self.verdict == Verdict.INCONCLUSIVE)
+        return replace(self, reason=np.where(where, reason, self.reason))
+
 
 def widths(claim: Values, found: Differences, block: Values, rounding: Values) -> Values:
     """By how much a right claim may differ from the derivative that was found.
@@ -119,7 +131,8 @@ def widths(claim: Values, found: Differences, block: Values, rounding: Values) -
         Rounding error of the claim itself.
     """
     size = np.fmax(np.fmax(np.abs(claim), np.abs(found.derivative)), 1e-3 * block)
-    return np.maximum(found.error, FLOOR * size) + rounding
+    never = np.maximum(FLOOR * size, REMAINDER * found.steepness)
+    return np.maximum(found.error, never) + rounding
 
 
 def settled(
@@ -143,6 +156,7 @@ def decide(
     whole: Values,
     rounding: Values,
     *,
+    stairs: NDArray[np.bool_] | bool = False,
     resolution: float = RESOLUTION,
     approximate: float = 0.0,
     on_kink: OnKink = "inconclusive",
@@ -159,6 +173,8 @@ def decide(
         (both the larger of claimed and found).
     rounding : ndarray
         Rounding error of the claim itself.
+    stairs : bool, or ndarray of bool
+        Whether the function moves in stairs, so that standing still says little.
     resolution : float
         Relative width that a pass may have.
     approximate : float
@@ -167,8 +183,14 @@ def decide(
         What a claim between the two slopes of a kink gets.
     """
     size = np.fmax(np.abs(claim), np.fmax(np.abs(found.derivative), 0))
+    zero = (claim == 0) & (found.nature == Nature.FLAT) & ~np.asarray(stairs)
     scale = np.maximum.reduce(
-        [size, OF_BLOCK * block, OF_WHOLE * whole, OF_STEEPNESS * found.steepness]
+        [
+            size,
+            OF_BLOCK * block,
+            np.where(zero, 1.0, OF_WHOLE) * whole,
+            OF_STEEPNESS * found.steepness,
+        ]
     )
     width = widths(claim, found, block, rounding) + approximate * size
     off = np.abs(claim - found.derivative)

@@ -14,7 +14,7 @@ from gradcheck import Verdict, check_gradient
 DRAWS = max(1, settings.default.max_examples // 50)
 """Of each family; in step with the examples of the profile that was chosen."""
 
-UNDECIDABLE = {"fixed_point_solver", "fixed_count_solver", "conjugate_gradient_solver"}
+UNDECIDABLE = {"fixed_point_solver", "conjugate_gradient_solver"}
 """The cost as computed has another derivative than the cost that is meant; see docs/verdicts.md."""
 
 SHARP = [
