@@ -23,6 +23,9 @@ from gradcheck.kinds import KINDS
 
 pytest_plugins = "pytester"
 
+NEEDS = {"page.md": "jinja2"}
+"""What the code of a page needs that does not come with the package."""
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -75,6 +78,8 @@ def output_of(call):
 
 @each_page
 def test_code_runs_and_prints_what_is_shown(page, shell):
+    if page.name in NEEDS:
+        pytest.importorskip(NEEDS[page.name], reason=f"{NEEDS[page.name]} is an extra")
     namespace, printed = {"__name__": page.stem}, ""
     for block in blocks(text_of(page)):
         place = f"{name_of(page)}:{block.line}"
