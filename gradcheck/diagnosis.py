@@ -331,10 +331,9 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
         for guess in sorted(kept, key=lambda guess: guess.free > 0.5):
             kinds.setdefault(guess.kind, guess)
         few = list(kinds.values())[:SHOWN]
-        if best < LIKELY:
+        if best < LIKELY and few[0].kind == "constant-ratio":
             # A factor without a name explains nothing where there is one entry.
-            doubtful = [unexplained(suspect)] if few[0].kind == "constant-ratio" else []
-            few = list(of_example(suspect, setting)) or [*doubtful, *few]
+            few = list(of_example(suspect, setting)) or [unexplained(suspect), *few]
     else:
         few = patterns(suspect, setting)
     return found + [_diagnosis(guess, suspect, len(few)) for guess in few]

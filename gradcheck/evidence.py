@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.ablation import Examples, penalty_of
 from gradcheck.comparison import Comparison
 from gradcheck.diagnosis import Diagnosis, diagnose, of_findings
 from gradcheck.differences import FIRST, Indices, Point, first_pass
@@ -22,7 +23,6 @@ from gradcheck.functions import Cost
 from gradcheck.hypotheses import Setting, Suspect
 from gradcheck.names import Names
 from gradcheck.noise import Values
-from gradcheck.omission import Examples
 from gradcheck.parameters import Block
 from gradcheck.patterns import PLACES
 from gradcheck.structure import Claim, Finding
@@ -72,7 +72,7 @@ def explain(
         names=names,
         inner=inner,
         curvature=lambda name, places: _curvature(point, by_name[name], places),
-        quadratic=lambda name: _quadratic(point, by_name[name]),
+        penalty=lambda name, power: _penalty(cost, point, seen[name], power),
         still=lambda name: bool(elsewhere and elsewhere.is_still(point, by_name[name])),
         stepping=elsewhere.stepping if elsewhere else frozenset(),
         examples=Examples.of(cost, point, names),
@@ -164,6 +164,16 @@ def _curvature(point: Point, block: Block, places: Indices) -> tuple[Values, Val
     steps = point.steps(entries, h)
     bend, slope = steps.bend[..., 0], steps.slope[..., 0]
     return bend[0] / h[0], 6 * (slope[0] - slope[1]) / (h[0] ** 2 - h[1] ** 2)
+
+
+def _penalty(cost: Cost, point: Point, suspect: Suspect, power: int) -> float:
+    """The factor of a penalty: from the cost without it, or else from the cost far out."""
+    base = suspect.at if power else np.sign(suspect.at)
+    found = penalty_of(cost, point, suspect.name, suspect.truth, suspect.bar, base)
+    if np.isnan(found) and power:
+        block = next(b for b in cost.layout.blocks if b.name == suspect.name)
+        found = _quadratic(point, block)
+    return found
 
 
 @np.errstate(all="ignore")

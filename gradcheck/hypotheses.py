@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradcheck.ablation import Examples
 from gradcheck.names import CLOSE, SIMPLE, Names
-from gradcheck.omission import Examples
 from gradcheck.verdict import FLOOR
 
 __all__ = ["CERTAIN", "Guess", "Setting", "Suspect", "guesses"]
@@ -107,9 +107,10 @@ class Setting:
     curvature : callable, optional
         Second and third derivatives by some entries of a block, for a few evaluations:
         ``curvature(name, places)``.
-    quadratic : callable, optional
-        The coefficient ``q`` with which the cost grows as ``q / 2 |block|^2`` when the block
-        grows beyond bounds, or NaN: ``quadratic(name)``.
+    penalty : callable, optional
+        The coefficient ``q`` of a penalty in the cost whose gradient is ``q`` times the block (for
+        a `power` of 1) or its sign (0). 0 if it has none, NaN if that is unclear:
+        ``penalty(name, power)``.
     still : callable, optional
         Whether the claim for a block is one and the same wherever it is asked for, and what is
         due is not: ``still(name)``.
@@ -123,7 +124,7 @@ class Setting:
     others: Mapping[str, Suspect] = field(default_factory=dict)
     inner: bool = False
     curvature: Callable[[str, Array], tuple[Array, Array]] | None = None
-    quadratic: Callable[[str], float] | None = None
+    penalty: Callable[[str, int], float] | None = None
     still: Callable[[str], bool] | None = None
     stepping: frozenset[str] = frozenset()
     examples: Examples | None = None
@@ -263,6 +264,9 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
 
     examples = counted(setting.names.examples_of)
     counts = examples or counted(setting.names.positions_of, *OF_OTHERS)
+    if not counts and not setting.names.data:
+        # Of a cost without data, the parameters themselves may count what is summed over.
+        counts = counted(setting.names.of_size, *OF_OTHERS)
     yield from counts
     rest = [name for name in named if not counts or name in SIMPLE.values()]
     if rest:
@@ -271,15 +275,15 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         if np.real(c) < 0:
             words = f"has the wrong sign, and is {size}; {rest[0]}"
             yield Guess("sign", words, predicted, width, free=0.5)
-        elif not counts:
+        elif not counts and setting.names.data:
             yield from counted(setting.names.of_size, *OF_OTHERS)
     elif not counts:
         norm = float(np.linalg.norm(suspect.claim))
         if suspect.claim.size > 1 and _is_round(norm):
             yield Guess("clipped", f"is scaled to the norm {norm:.6g}", predicted, width, free=0.5)
         # Of few digits, a factor may stand in the code; whole, it may be a number of terms.
-        short = [min(abs(float(f"{x:.2g}") - x) / x, 1) <= close for x in (abs(c), 1 / abs(c))]
-        yield Guess("constant-ratio", f"is {size}", predicted, width, free=0.5 if any(short) else 1)
+        free = 0.5 if _is_short(abs(c), close) else 1
+        yield Guess("constant-ratio", f"is {size}", predicted, width, free=free)
         for kind, n, hint in zip(
             ("sum-for-mean", "mean-for-sum"), np.real([c, 1 / c]), OF_OTHERS, strict=True
         ):
@@ -478,7 +482,7 @@ def _of_penalty(
     named = f"; {names[0]}" if names else ""
     words = f"has {_number(abs(c))} * {of} too {'much' if c > 0 else 'little'}{named}"
     hint = f"{'subtract' if c > 0 else 'add'} {_number(abs(c))} * {of}"
-    due = setting.quadratic(suspect.name) if setting.quadratic and power else np.nan
+    due = setting.penalty(suspect.name, power) if setting.penalty else np.nan
     whole = "regulariser-missing" if c < 0 else "regulariser-doubled"
     if np.isfinite(due) and abs(due) > 1e-6 * abs(c):
         factor = f"write {_number(due)} * {of} in place of {_number(due + c)} * {of}"
@@ -492,9 +496,12 @@ def _of_penalty(
         yield "regulariser-on-bias", words, hint
     else:
         plain = names and setting.names.is_plain(abs(c), max(close, CLOSE))
-        plain = plain or not setting.names.scalars
-        kinds = [whole, "regulariser-factor"]
-        yield from ((kind, words, hint) for kind in (kinds if plain else kinds[::-1]))
+        plain = plain or (not setting.names.scalars and _is_short(c, close))
+        kinds = [whole, "regulariser-factor"] if plain else ["regulariser-factor", whole]
+        # A term that is a multiple of the parameter by chance has no such factor.
+        if not names and not plain:
+            kinds.insert(0, "unexplained")
+        yield from ((kind, words, hint if kind in kinds[-2:] else "") for kind in kinds)
 
 
 def offsets(suspect: Suspect, _: Setting) -> Iterator[Guess]:
@@ -605,6 +612,7 @@ OF_PARAMETER: dict[str, Callable[[Array], Array]] = {
     "x^2": np.square,
     "sqrt(x)": np.sqrt,
     "exp(x)": np.exp,
+    "exp(x/2)": lambda x: np.exp(x / 2),
     "exp(2x)": lambda x: np.exp(2 * x),
     "sigmoid(x)": lambda x: _sigmoid(x),
     "sigmoid'(x)": lambda x: _sigmoid(x) * _sigmoid(-x),
@@ -867,6 +875,11 @@ def _factor(
     return best if np.iscomplexobj(c) else float(best), float(2 * blur.flat[k] / abs(best)) + 1e-12
 
 
+def _is_short(x: float, close: float) -> bool:
+    """Whether a number, or its inverse, has two digits, as those that stand in code have."""
+    return any(abs(float(f"{y:.2g}") - y) <= close * abs(y) for y in (x, 1 / x))
+
+
 def _is_round(x: float) -> bool:
     """Whether a number is 1, 2 or 5 times a power of ten, as limits of norms are."""
     if not 0 < x < np.inf:
@@ -894,7 +907,7 @@ def _is_bias(suspect: Suspect, setting: Setting) -> bool:
     return own > 1 or (own == 1 and max(others, default=0) < 2)
 
 
-BIAS = re.compile(r"b\d*|b_.*|bias.*|intercept.*|beta_?0|c\d*").fullmatch
+BIAS = re.compile(r"b[a-z]?\d*|b_.*|bias.*|intercept.*|beta_?0|c\d*").fullmatch
 """What a bias is called, beyond doubt."""
 
 

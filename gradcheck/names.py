@@ -124,6 +124,7 @@ class Names:
             examples = (shared & outer) or outer or shared
             positions = [(n, k) for n, k in _axes(shapes) if k in outer - examples]
             positions += [pair for name, array in data for pair in _products(name, array.shape)]
+            positions += [(f"entries of {name}", a.size) for name, a in data if a.ndim > 1]
             # Terms that look back are fewer than the data.
             less = [(name, n, k) for name, n in _axes(shapes) if n in outer for k in (1, 2)]
             positions += [(f"{n} - {k}, {n} = {name}", n - k) for name, n, k in less]

@@ -24,7 +24,6 @@ from gradcheck.hypotheses import (
     Suspect,
 )
 from gradcheck.names import CLOSE
-from gradcheck.omission import Examples
 from gradcheck.verdict import FLOOR
 
 __all__ = ["PLACES", "of_example", "patterns", "unexplained", "unmeasured", "where"]
@@ -214,12 +213,11 @@ def of_example(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
 
     claim, truth, at = along(suspect.claim), along(suspect.truth), along(suspect.at)
     blur = 4 * along(suspect.bar, np.abs(ways)) + FLOOR * np.abs(truth)
-    share = (examples.count - 1) / examples.count
-    for k in examples.tried():
-        found = examples.slopes_without(suspect.name, ways, k)
+    for cut in examples.tried():
+        found = examples.slopes_without(suspect.name, ways, cut)
         if found is None:
             return
-        slope, error = found
+        (slope, error), share = found, 1 - 1 / cut.count
         width = blur + 2 * error
         for words, off in (
             ("lacks example {}", claim - slope),
@@ -227,21 +225,21 @@ def of_example(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             ("has example {} twice", claim - 2 * truth + share * slope),
             ("has example {} twice", claim - 2 * truth + slope),
         ):
-            if (np.abs(off) <= width).all() or _is_of_penalty(off, at, width, examples, setting):
-                examples.found(k)
-                yield _one_example(suspect, words.format(k), 2)
+            if (np.abs(off) <= width).all() or _is_of_penalty(off, at, width, cut.count, setting):
+                examples.found(cut)
+                yield _one_example(suspect, words.format(cut.k), 2)
                 return
 
 
-def _is_of_penalty(
-    off: Array, at: Array, width: Array, examples: Examples, setting: Setting
-) -> bool:
+def _is_of_penalty(off: Array, at: Array, width: Array, count: int, setting: Setting) -> bool:
     """Whether what is left is the share that one example has in a penalty."""
     if off.size < 2 or not at.all():
         return False
     q = off[0] / at[0]
     close = max(CLOSE, float(width[0] / abs(off[0])))
-    named = setting.names.of_penalty(abs(q) * examples.count, close)
+    if close > 1e-4:
+        return False
+    named = setting.names.of_penalty(abs(q) * count, close)
     return bool(named) and bool(abs(off[1] - q * at[1]) <= width.sum())
 
 

@@ -131,7 +131,7 @@ def test_derivatives_of_the_activations_that_are_tried_are_right(name):
 @pytest.mark.parametrize(("due", "kind"), [(0.3, "missing"), (0.5, "factor"), (np.nan, "missing")])
 def test_part_of_the_penalty_that_is_missing_is_told_from_all_of_it(due, kind):
     """Where the cost itself shows its penalty, there is no doubt."""
-    setting = Setting(quadratic=lambda name: due)
+    setting = Setting(penalty=lambda name, power: due)
 
     found = kinds(TRUTH - 0.3 * AT, setting)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradcheck import Verdict, check_gradient
-from gradcheck.omission import SHARE
+from gradcheck.ablation import SHARE
 
 RNG = np.random.default_rng(5)
 X, Y = RNG.normal(size=(9, 4)), RNG.normal(size=(9, 3))
@@ -94,3 +94,56 @@ def test_search_costs_a_small_share_of_the_evaluations():
     one = 2 * 2 * 2 + 1  # two steps to both sides along two directions, and the value itself
     assert alone.evaluations < report.evaluations
     assert report.evaluations <= alone.evaluations * (1 + 1 / SHARE) + one
+
+
+def penalised(p, X, Y, l1, l2):
+    return cost(p, X, Y) + l1 * np.sum(np.abs(p["W"])) + l2 * np.sum(p["W"] ** 2)
+
+
+def gradient_of_penalised(p, X, Y, l1, l2):
+    g = gradient(p, X, Y)
+    return {**g, "W": g["W"] + l1 * np.sign(p["W"]) + 2 * l2 * p["W"]}
+
+
+def diagnosed(change):
+    def wrong(p, X, Y, l1, l2):
+        g = gradient_of_penalised(p, X, Y, l1, l2)
+        return {**g, **change(g, p, l1, l2)}
+
+    (found,) = check_gradient(penalised, wrong, PARAMS, args=(X, Y, 0.13, 0.3)).diagnoses
+    return found.kind, found.hint
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "hint"),
+    [
+        (
+            lambda g, p, l1, l2: {"W": g["W"] - 2 * l2 * p["W"]},
+            "regulariser-missing",
+            "add 0.6 * W",
+        ),
+        (
+            lambda g, p, l1, l2: {"W": g["W"] - l2 * p["W"]},
+            "regulariser-factor",
+            "write 0.6 * W in place of 0.3 * W",
+        ),
+        (
+            lambda g, p, l1, l2: {"W": g["W"] + 2 * l2 * p["W"]},
+            "regulariser-doubled",
+            "write 0.6 * W in place of 1.2 * W",
+        ),
+        (
+            lambda g, p, l1, l2: {"W": g["W"] - l1 * np.sign(p["W"])},
+            "regulariser-missing",
+            "add 0.13 * sign(W)",
+        ),
+        (
+            lambda g, p, l1, l2: {"b": g["b"] + l2 * p["b"]},
+            "regulariser-on-bias",
+            "subtract 0.3 * b",
+        ),
+    ],
+    ids=["missing", "half", "doubled", "of absolute values", "on the bias"],
+)
+def test_factor_that_is_due_is_measured_where_it_is_an_argument(change, kind, hint):
+    assert diagnosed(change) == (kind, hint)

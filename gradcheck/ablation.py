@@ -1,0 +1,195 @@
+"""The cost with a part of its arguments taken away: one example, or a penalty's factor.
+
+>>> examples = Examples.of(cost, point, names)  # doctest: +SKIP
+>>> examples.slopes_without("W", directions, next(examples.tried()))  # doctest: +SKIP
+>>> penalty_of(cost, point, suspect, suspect.at)  # doctest: +SKIP
+
+A gradient that leaves the last example out is off by that example's part, and one without its
+penalty by the penalty's. How large these are shows where data and factors come as arguments of
+the cost, for an example can be cut from them, and a factor set to 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.differences import Point, first_pass
+from gradcheck.functions import Cost
+from gradcheck.names import Names
+from gradcheck.noise import Values
+from gradcheck.verdict import FLOOR
+
+__all__ = ["Cut", "Examples", "penalty_of"]
+
+SHARE = 12
+"""Of the evaluations made so far, one in so many may be spent on the cost without an example."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One example taken out of the arguments.
+
+    Attributes
+    ----------
+    axes : mapping of int to int
+        The axis of the examples in each argument that has one.
+    count : int
+        How many they are.
+    k : int
+        Which one is left out.
+    """
+
+    axes: Mapping[int, int]
+    count: int
+    k: int
+
+    def of(self, args: Sequence[Any]) -> list[Any]:
+        """The arguments without the example."""
+        return [
+            np.delete(value, self.k, self.axes[place]) if place in self.axes else value
+            for place, value in enumerate(args)
+        ]
+
+
+class Examples:
+    """The examples that a cost is given.
+
+    Parameters
+    ----------
+    cost : Cost
+    point : Point
+    cuts : list of Cut
+        In the order in which they are tried.
+    """
+
+    def __init__(self, cost: Cost, point: Point, cuts: list[Cut]) -> None:
+        self.cost, self.point, self.cuts = cost, point, cuts
+        self._budget = cost.evaluations // SHARE
+
+    @classmethod
+    def of(cls, cost: Cost, point: Point, names: Names) -> Examples:
+        """Those in the arguments of a cost.
+
+        Parameters
+        ----------
+        cost : Cost
+        point : Point
+        names : Names
+            Among them the possible numbers of examples.
+        """
+        shapes = {k: a.shape for k, a in enumerate(cost.args) if isinstance(a, np.ndarray)}
+        layouts: list[tuple[int, dict[int, int]]] = []
+        for m in sorted({m for shape in shapes.values() for m in (*shape[:1], *shape[-1:])}):
+            # In columns, in rows, or in the one axis of that size.
+            columns = {k: len(shape) - 1 for k, shape in shapes.items() if shape[-1:] == (m,)}
+            rows = {k: 0 for k, shape in shapes.items() if shape[:1] == (m,)}
+            alone = {k: s.index(m) for k, s in shapes.items() if s.count(m) == 1}
+            for axes in (columns, rows, alone):
+                known = m in names.examples
+                if axes and m > 2 and (known or (len(axes) > 1 and axes is not alone)):
+                    layouts += [(m, axes)] * ((m, axes) not in layouts)
+        layouts.sort(key=lambda layout: (-len(layout[1]), layout[0] not in names.examples))
+        ends = [Cut(axes, m, k) for m, axes in layouts for k in (m - 1, 0)]
+        return cls(
+            cost, point, ends + [Cut(axes, m, k) for m, axes in layouts for k in range(1, m - 1)]
+        )
+
+    def tried(self) -> Iterator[Cut]:
+        """What may be left out, the most likely first."""
+        return iter(list(self.cuts))
+
+    def found(self, cut: Cut) -> None:
+        """Try this first from now on."""
+        self.cuts.remove(cut)
+        self.cuts.insert(0, cut)
+
+    def slopes_without(self, block: str, ways: Values, cut: Cut) -> tuple[Values, Values] | None:
+        """Slopes of the cost without an example, and their bars.
+
+        Parameters
+        ----------
+        block : str
+        ways : ndarray, shape (d, ...)
+            Directions in the block.
+        cut : Cut
+
+        Returns
+        -------
+        pair of ndarray, shape (d,)
+            None if enough evaluations have been made.
+        """
+        if self._budget <= 0:
+            return None
+        before = self.cost.evaluations
+        found = _slopes(self.cost, self.point, cut.of(self.cost.args), block, ways)
+        self._budget -= self.cost.evaluations - before
+        return found
+
+
+def penalty_of(
+    cost: Cost, point: Point, block: str, truth: Values, bar: Values, base: Values
+) -> float:
+    """The `q` of a penalty whose gradient by a block is `q` times `base`.
+
+    Parameters
+    ----------
+    cost : Cost
+    point : Point
+    block : str
+    truth, bar : ndarray
+        The gradient by the block as it was measured, and how well it is known.
+    base : ndarray
+        The block itself, or its sign.
+
+    Returns
+    -------
+    float
+        0 if no number among the arguments has such a part in the cost, NaN if that is unclear.
+    """
+    scalars = [k for k, x in enumerate(cost.args) if isinstance(x, (float, np.floating)) and x]
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], base.shape)
+    ways = np.stack([base, base * signs][: min(2, base.size)])
+    none = bool(scalars)
+    for place in scalars:
+        args = [0.0 if k == place else value for k, value in enumerate(cost.args)]
+        slope, error = _slopes(cost, point, args, block, ways)
+        total, known, part = (
+            (abs(ways) * a if a is bar else ways * a).reshape(len(ways), -1).sum(axis=1)
+            for a in (truth, bar, base)
+        )
+        gain, width = total - slope, known + error + FLOOR * np.abs(total)
+        q = float(gain[0] / part[0])
+        if (np.abs(gain) <= width).all():
+            continue
+        if (np.abs(gain - q * part) <= width * (1 + np.abs(part / part[0]))).all():
+            return q
+        none = False
+    return 0.0 if none else np.nan
+
+
+def _slopes(
+    cost: Cost, point: Point, args: Sequence[Any], block: str, ways: Values
+) -> tuple[Values, Values]:
+    """Slopes of the cost with other arguments along directions of one block, and their bars."""
+    other = Cost(cost.name, cost.call, cost.layout, tuple(args))
+    other.bounds = cost.bounds
+    (place,) = (b.slice for b in cost.layout.blocks if b.name == block)
+    steps = np.zeros((len(ways), point.x.size))
+    steps[:, place] = ways.reshape(len(ways), -1)
+    start = np.zeros(len(ways))
+    along = replace(
+        point,
+        f=lambda t: other.values(point.x + t @ steps),
+        x=start,
+        value=other.values(point.x[None]),
+        nearest=lambda points: points,
+        spacing=np.full(start.size, np.finfo(float).eps),
+        f_complex=None,
+    )
+    found, _ = first_pass(along, np.arange(start.size))
+    cost.evaluations += other.evaluations
+    return found.derivative[:, 0], found.error[:, 0]
