@@ -7,9 +7,9 @@ from pathlib import Path
 
 import hypothesis.control  # noqa: F401  loaded here, for runs in this process forget theirs
 import pytest
+from planted import only
 
 import gradcheck.jacobian
-from gradcheck.mistakes import MISTAKES
 
 pytest_plugins = ["pytester"]
 
@@ -54,10 +54,8 @@ FEW = ("sign", "keepdims forgotten", "relative error 1e-06")
 
 
 @pytest.fixture
-def audit(pytester, plugin, monkeypatch):
+def audit(pytester, plugin):
     """Runs tests with an audit of few mistakes; gives the result and what the file holds."""
-    for name in set(MISTAKES) - set(FEW):
-        monkeypatch.delitem(MISTAKES, name)
 
     def run(*parts, args=()):
         source = "\n".join(textwrap.dedent(part) for part in (MODEL, *parts))
@@ -68,7 +66,8 @@ def audit(pytester, plugin, monkeypatch):
         )
         return result, json.loads(path.read_text())["audit"]
 
-    return run
+    with only(*FEW):
+        yield run
 
 
 def survivors(found):
