@@ -80,8 +80,12 @@ def test_panels_have_their_place_in_the_block():
 
 @pytest.mark.parametrize(
     ("cost", "gradient", "at"),
-    [(np.sin, lambda x: 2 * np.cos(x), 1.0), (np.abs, lambda x: 0.5 + 0 * x, 0.0)],
-    ids=["smooth", "kink"],
+    [
+        (np.sin, lambda x: 2 * np.cos(x), 1.0),
+        (lambda x: 1.3 * x**2, lambda x: 2 * x, 0.7),
+        (np.abs, lambda x: 0.5 + 0 * x, 0.0),
+    ],
+    ids=["smooth", "exact at large steps", "kink"],
 )
 def test_plot_stays_in_its_box(cost, gradient, at):
     _, curve = curve_of(cost, gradient, at)
@@ -93,6 +97,10 @@ def test_plot_stays_in_its_box(cost, gradient, at):
         assert left <= x <= right
         assert top <= y <= bottom
     assert left <= picture.step <= right
+    for path in (picture.rounding, picture.truncation):
+        for x, y in re.findall(rf"[ML]({NUMBER}) ({NUMBER})", path):
+            assert left <= float(x) <= right
+            assert top <= float(y) <= bottom
     assert top <= picture.analytic <= bottom
     assert picture.bar is None or picture.analytic < picture.bar
     assert {"step", "slope" if curve.kinked else "error"} <= {t.words for t in picture.texts}
