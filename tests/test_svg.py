@@ -34,6 +34,7 @@ def test_cells_cover_the_map_once_and_stay_inside(shape, more, seed):
     cells = sum(int(np.sum(panel.verdicts != "")) for panel in found)
     assert all(x >= 0 and x + w <= WIDTH + 0.5 and y + h <= picture.height for x, y, w, h in pieces)
     assert picture.height <= TALLEST + 60
+    assert all(x >= 0 and w > 0 and h > 0 for x, _, w, h in pieces)
     high = min(h for *_, h in pieces)
     wide = min(w for *_, w, _ in pieces)
     # Pieces are runs of cells, of which the narrowest may be several.
@@ -82,7 +83,7 @@ def test_panels_have_their_place_in_the_block():
     ("cost", "gradient", "at"),
     [
         (np.sin, lambda x: 2 * np.cos(x), 1.0),
-        (lambda x: 1.3 * x**2, lambda x: 2 * x, 0.7),
+        (lambda x: 1.3 * x**2 + x, lambda x: 3 * x, 2.0),
         (np.abs, lambda x: 0.5 + 0 * x, 0.0),
     ],
     ids=["smooth", "exact at large steps", "kink"],
