@@ -133,6 +133,9 @@ def test_peculiar_arrays_of_a_bounded_domain_come_close_to_its_ends():
     assert peculiar(SMALL, "X: 4 in unit", where=3)[3] == 1 - 1e-6
     assert peculiar(BIG, "X: 4 in [-3, 5]")[2] == -3.0
     assert len(set(peculiar(SMALL, "X: 9 in labels(5)"))) == 1
+    equal = peculiar(TWICE, "X: 3 4 in labels(97)")
+    np.testing.assert_array_equal(equal[:, 2], equal[:, 1])
+    assert len(np.unique(equal)) == 9
 
 
 def test_most_draws_are_generic():

@@ -21,7 +21,7 @@ pytest_plugins = "pytester"
 
 NETWORK = "X: n0 m; Y: n2 m in {0,1}; W1: n1 n0; b1: n1 1; W2: n2 n1; b2: n2 1"
 
-quiet = settings(max_examples=30, database=None, derandomize=True)
+quiet = settings(max_examples=20, database=None, derandomize=True)
 few = settings(quiet, max_examples=5)
 
 
@@ -98,8 +98,8 @@ def test_no_health_check_complains_of_large_specs(spec):
 def test_arrays_shrink_to_the_smallest_sizes_and_round_numbers():
     smallest = find(
         shapes("X: n m; y: m"),
-        lambda arrays: arrays["X"].shape[1] > 1 and (arrays["X"][0] == 0).any(),
-        settings=settings(quiet, max_examples=1000),
+        lambda arrays: arrays["X"].shape[1] > 1 and (arrays["X"][0] < 0).any(),
+        settings=settings(quiet, max_examples=100),
     )
 
     assert smallest.sizes == {"n": 1, "m": 2}
@@ -120,7 +120,7 @@ def test_a_right_gradient_passes():
 
     test()
 
-    assert len(seen) == 30
+    assert len(seen) == 20
     assert len(set(seen)) > 3
 
 
@@ -474,7 +474,7 @@ def test_failures_are_replayed_from_the_database():
 def test_the_inner_test_is_what_fuzzers_need():
     """As hypofuzz calls it: with what the strategies draw, outside of a run of ours."""
     test = given("x: n", cost=square, grad=wrong)(nothing)
-    assert hypothesis.is_hypothesis_test(test)
+    assert test.is_hypothesis_test
     assert list(test.hypothesis._given_kwargs) == ["arrays"]
 
     @settings(few, phases=[hypothesis.Phase.generate])
@@ -529,6 +529,11 @@ def test_right(): pass
 @few
 def test_wrong(): pass
 
+@few
+@gradcheck.given("x: 1 in {0, 1}", cost=lambda x: np.sum(abs(x)), grad=np.sign, wrt="x",
+                 inconclusive=1)
+def test_kinked(): pass
+
 class TestIt:
     @pytest.mark.parametrize("k", [1, 2])
     @few
@@ -552,7 +557,7 @@ def run(pytester, pytestconfig, monkeypatch):
 def test_pytest_selects_them_and_counts_their_checks(run):
     result = run("-k", "gradcheck", "--hypothesis-show-statistics")
 
-    result.assert_outcomes(passed=3, failed=1, deselected=1)
+    result.assert_outcomes(passed=4, failed=1, deselected=1)
     output = result.stdout.str()
     failure = output.partition("= FAILURES =")[2].partition("= gradcheck =")[0]
     assert "FAIL: `dx` is 1.5 times too large" in failure
@@ -560,7 +565,8 @@ def test_pytest_selects_them_and_counts_their_checks(run):
     assert "strategies.py" not in failure
     assert re.search(r"^test_it.py:\d+: GradientError", failure, re.MULTILINE)
     assert "distance from the derivative, in error bars" in output
+    assert re.search(r"\* \d+\.\d\d%, inconclusive: kink", output)
 
 
 def test_seeds_of_the_command_line_work(run):
-    run("--hypothesis-seed=3", "-k", "right or method").assert_outcomes(passed=3, deselected=2)
+    run("--hypothesis-seed=3", "-k", "right or method").assert_outcomes(passed=3, deselected=3)
