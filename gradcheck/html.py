@@ -134,9 +134,11 @@ class CheckView:
     def causes(self) -> list[Mapping[str, Any]]:
         """Diagnoses, but for those of which a finding has said all."""
         told = {finding["block"] for finding in self.errors}
-        return [
-            d for d in self.data["diagnoses"] if d["block"] not in told or d["kind"] not in SAID
-        ]
+        every = self.data["diagnoses"]
+        found = [d for d in every if d["block"] not in told or d["kind"] not in SAID]
+        # That nothing explains a block is said once, and only if nothing else is.
+        explained = [d for d in found if d["kind"] != "unexplained"]
+        return explained or ([] if self.errors else found[:1])
 
     @cached_property
     def blocks(self) -> list[tuple[str, Mapping[str, Any]]]:
@@ -432,7 +434,6 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     made.filters.update(code=_code, number=_number, shape=_shape)
-    made.globals.update(
-        symbols=SYMBOLS, reasons=REASONS, light=colours(LIGHT), dark=colours(DARK), width=svg.WIDTH
-    )
+    made.globals.update(symbols=SYMBOLS, blank=NONE, reasons=REASONS, width=svg.WIDTH)
+    made.globals.update(light=colours(LIGHT), dark=colours(DARK))
     return made

@@ -290,7 +290,7 @@ class StepCurve:
     @property
     def steps(self) -> tuple[float, float]:
         """Decades that hold all steps."""
-        return _decades([h for h, _ in self.centered + self.forward])
+        return _decades([self.step, *(h for h, _ in self.centered + self.forward + self.rounding)])
 
     @property
     def heights(self) -> tuple[float, float]:
@@ -349,13 +349,14 @@ def step_curve(curve: Mapping[str, Any] | None) -> StepCurve | None:
     noise, change = seen(points("rounding")), seen(points("truncation"))
     # From the first change that is larger than the one before it, they are changes of noise.
     falling = next((k for k in range(1, len(change)) if change[k][1] > change[k - 1][1]), None)
+    falls = [(h, y) for h, y in change[:falling] if y > dict(noise).get(h, 0.0)]
     found = StepCurve(
         name=curve["name"],
         centered=seen([(h, abs(v - truth)) for h, v in points("slopes")]),
         forward=[],
         backward=[],
         rounding=noise,
-        truncation=[(h, y) for h, y in change[:falling] if y > dict(noise).get(h, 0.0)],
+        truncation=falls if len(falls) > 1 else [],
         bar=curve["error"] or None,
         analytic=None if claim is None else abs(claim - truth) or None,
         step=curve["step"],

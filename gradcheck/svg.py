@@ -136,6 +136,8 @@ def _fit(count: int, rows: int, columns: int, width: float) -> tuple[int, float,
         wide = min(CELL, (width - (per_line - 1) * GAP) / (per_line * columns))
         high = min(CELL, (TALLEST - (lines - 1) * (GAP + 6)) / (lines * rows))
         size = min(wide, high)
+        if size <= 0:  # the gaps alone would not fit
+            continue
         # A matrix with few rows or columns has cells that are longer one way.
         cell = min(wide, max(size, min(14.0, 3 * size))), min(high, max(size, min(14.0, 8 * size)))
         if cell[0] * cell[1] > best[1] * best[2]:

@@ -75,6 +75,11 @@ CASES = {
     "not finite": lambda: of_matrix(changed((1, 2), np.nan)),
     "no entry": lambda: of_matrix(lambda dW: {}),
     "kink": lambda: check_gradient(np.abs, np.array(0.5), np.array(0.0)),
+    "kink beside": lambda: check_gradient(
+        lambda p: np.sum(np.abs(p["a"])) + np.sum(p["b"] ** 2),
+        lambda p: {"a": np.array([0.5, 1.0]), "b": 3 * p["b"]},
+        {"a": np.array([0.0, 1.0]), "b": np.ones((2, 2))},
+    ),
     "flat": lambda: check_gradient(lambda x: 1.0, lambda x: 0 * x, np.ones(3)),
     "complex": lambda: check_gradient(
         lambda z: np.sum(np.abs(z) ** 2), lambda z: 3 * z, np.array([1 + 2j, 3 - 1j])

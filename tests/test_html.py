@@ -5,6 +5,7 @@ import re
 import sys
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,6 +113,7 @@ def test_page_tells_what_the_report_tells(case):
         assert report.reproduce in text
     for name in report.blocks:
         assert name in text
+    assert "None" not in text
 
 
 def test_wrong_term_of_the_equation_is_marked():
@@ -177,7 +179,8 @@ def test_page_of_a_session_lists_tests_by_their_need():
     ]
     assert order == sorted(order)
     assert order[-1] < text.index("Passed What passed") < text.index("test_right")
-    assert "test_empty empty: nothing was really checked" in text
+    assert "not checked test_empty empty: nothing was really checked" in text
+    assert "None" not in text
     assert "xfailed" in text
 
 
@@ -230,6 +233,30 @@ def test_file_is_the_page(tmp_path):
     html.write(tmp_path / "page.html", report_of("row"))
 
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == html.page(report_of("row"))
+
+
+def test_example_of_the_documentation_runs():
+    page = Path(__file__).parent.parent / "docs" / "page.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    names = {}
+
+    exec(code, names)
+
+    text = Tree(names["path"].read_text(encoding="utf-8")).text
+    assert "3 of 3 checks failed" in text
+    assert "row 2 wrong" in text
+
+
+def test_what_nothing_explains_is_said_once_and_not_beside_a_finding():
+    from mistakes import MISTAKES, report_of
+
+    unexplained, stale = (
+        report_of(next(m for m in MISTAKES if m.kinds == {kind} and m.block != "w"), 0)
+        for kind in ("unexplained", "stale-cache")
+    )
+
+    assert len(html.CheckView(unexplained.to_dict()).causes) == 1
+    assert html.CheckView(stale.to_dict()).causes == []
 
 
 def test_many_blocks_are_limited_and_it_is_said(monkeypatch):

@@ -163,6 +163,35 @@ def test_branches_of_the_curve_fall_and_rise():
     assert all(truth[h] <= 1.1 * error for h, error in curve.truncation[:3])
 
 
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ([1e-2, 1e-4, 1e-6, 1e-8], 4),
+        ([1e-2, 1e-4, 3e-4, 1e-6], 2),
+        ([1e-2, 1e-4, 1e-9, 1e-12], 3),
+    ],
+    ids=["falls", "rises again", "is below the noise"],
+)
+def test_truncation_is_shown_as_long_as_it_is_more_than_noise(changes, shown):
+    steps = [4.0**-k for k in range(5)]
+    curve = step_curve(
+        {
+            "name": "x",
+            "analytic": 2.0,
+            "numerical": 1.0,
+            "error": 1e-9,
+            "step": 1.0,
+            "steps": steps,
+            "slopes": [1 + h**2 for h in steps],
+            "rounding": [1e-11 / h for h in steps],
+            "truncation": [*changes, None],
+        }
+    )
+
+    assert curve.truncation == list(zip(steps, changes, strict=False))[:shown]
+    assert curve.centered == [(h, h**2) for h in steps]
+
+
 def test_axes_hold_all_that_is_drawn():
     _, curve = curve_of(lambda x: np.sin(x), lambda x: 2 * np.cos(x), 1.0)
 

@@ -354,6 +354,7 @@ def test_data_for_pictures_are_of_blocks_that_do_not_pass():
     assert (W1["errors"], W1["verdicts"], W1["tile"]) == ([0.5] * 12, "F" * 12, [1, 1])
     assert list(W1["curve"]) == CURVE
     assert W1["curve"]["name"] == W1["worst"]["name"]
+    assert W1["curve"]["slopes"][5] == pytest.approx(W1["worst"]["numerical"], rel=1e-6)
     assert [W1["curve"][k] for k in CURVE[1:4]] == [W1["worst"][k] for k in CURVE[1:4]]
     page = (Path(__file__).parent.parent / "docs" / "report.md").read_text()
     assert {*PICTURED, *CURVE} <= set(re.findall(r"`(\w+)`", page))

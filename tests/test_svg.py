@@ -34,6 +34,7 @@ def test_cells_cover_the_map_once_and_stay_inside(shape, more, seed):
     cells = sum(int(np.sum(panel.verdicts != "")) for panel in found)
     assert all(x >= 0 and x + w <= WIDTH + 0.5 and y + h <= picture.height for x, y, w, h in pieces)
     assert picture.height <= TALLEST + 60
+    assert all(x >= 0 and w > 0 and h > 0 for x, _, w, h in pieces)
     high = min(h for *_, h in pieces)
     wide = min(w for *_, w, _ in pieces)
     # Pieces are runs of cells, of which the narrowest may be several.
@@ -80,8 +81,12 @@ def test_panels_have_their_place_in_the_block():
 
 @pytest.mark.parametrize(
     ("cost", "gradient", "at"),
-    [(np.sin, lambda x: 2 * np.cos(x), 1.0), (np.abs, lambda x: 0.5 + 0 * x, 0.0)],
-    ids=["smooth", "kink"],
+    [
+        (np.sin, lambda x: 2 * np.cos(x), 1.0),
+        (lambda x: 1.3 * x**2 + x, lambda x: 3 * x, 2.0),
+        (np.abs, lambda x: 0.5 + 0 * x, 0.0),
+    ],
+    ids=["smooth", "exact at large steps", "kink"],
 )
 def test_plot_stays_in_its_box(cost, gradient, at):
     _, curve = curve_of(cost, gradient, at)
@@ -93,6 +98,10 @@ def test_plot_stays_in_its_box(cost, gradient, at):
         assert left <= x <= right
         assert top <= y <= bottom
     assert left <= picture.step <= right
+    for path in (picture.rounding, picture.truncation):
+        for x, y in re.findall(rf"[ML]({NUMBER}) ({NUMBER})", path):
+            assert left <= float(x) <= right
+            assert top <= float(y) <= bottom
     assert top <= picture.analytic <= bottom
     assert picture.bar is None or picture.analytic < picture.bar
     assert {"step", "slope" if curve.kinked else "error"} <= {t.words for t in picture.texts}
