@@ -386,12 +386,17 @@ def _code_of_layer(subject: Subject, arrays: Any) -> str:
     """Code that repeats the check of a layer."""
     from gradcheck.reproduction import assigned
 
-    imports, names = [], []
-    for called, half in zip(("forward", "backward"), subject.functions, strict=True):
-        is_global = "." not in getattr(half, "__qualname__", ".")
-        name = getattr(half, "__name__", called) if is_global else called
-        imports += [f"from {half.__module__} import {name}"] if is_global else []
-        names.append(name)
+    halves = [half for half in subject.functions if half is not None]
+    names = [getattr(half, "__name__", "") for half in halves]
+    if names == [getattr(half, "__qualname__", ".") for half in halves]:
+        imports = [f"from {half.__module__} import {half.__name__}" for half in halves]
+    else:
+        names = ["forward", "backward"]
+        imports = [
+            "from gradcheck.targets import layer, load",
+            "",
+            f"forward, backward = layer([load(text) for text in {list(subject.targets)}])",
+        ]
     entries = {
         name: f"arrays[{name!r}]" if name in arrays else f"{{n: arrays[n] for n in {tuple(value)}}}"
         for name, value in subject.inputs(arrays).items()

@@ -88,14 +88,20 @@ def _audited(options: argparse.Namespace, screen: Screen) -> _Made:
                 f"one function is replaced for pytest, got {' and '.join(options.targets)}"
             )
         return _by_runs(options, screen)
-    paths = [text for text in options.targets if Path(text.partition("::")[0]).exists()]
     has_data = options.shapes is not None or options.data is not None
-    if options.tests is not None or (paths == options.targets and not has_data):
+    if options.tests is not None or (all(map(_names_tests, options.targets)) and not has_data):
         given = [*options.targets, *(options.tests or [])]
         if not given and options.tests is None:
             raise InvalidInput("audit what? say COST GRAD --shapes SPEC, tests, or GRAD -- pytest")
         return _by_plugin(given)
     return _by_check(options, screen)
+
+
+def _names_tests(text: str) -> bool:
+    """Whether a word is a path, or the name of a test in one."""
+    path, _, name = text.partition("::")
+    is_test = not name or name.rpartition("::")[2].lower().startswith("test")
+    return is_test and Path(path).exists()
 
 
 def _by_check(options: argparse.Namespace, screen: Screen) -> _Made:

@@ -47,6 +47,10 @@ MODEL = """
     def backward(dout, cache): return dout @ cache[1].T, cache[0].T @ dout
     def crooked(dout, cache): return dout @ cache[1].T, cache[0].T @ np.abs(dout)
 
+    class Layer:
+        def forward(self, x, w): return forward(x, w)
+        def backward(self, dout, cache): return crooked(dout, cache)
+
     @gradcheck.given("W: n m; X: m k", cost=both, jac=True)
     def right(): pass
 
@@ -150,10 +154,11 @@ def test_layer_is_checked_at_a_point_and_at_drawn_data(subject):
 
     assert at_point(right, point).verdict == Verdict.PASS
     assert drawn(right, "x: n d; w: d k", examples=5, seed=0).verdict == Verdict.PASS
-    outcome = drawn(wrong, "x: n d; w: d k", examples=5, seed=0)
-    assert outcome.verdict == Verdict.FAIL
-    with pytest.raises(AssertionError):
-        exec(outcome.report.reproduce, {})
+    for one in (wrong, subject("Layer", is_layer=True)):
+        outcome = drawn(one, "x: n d; w: d k", examples=5, seed=0)
+        assert outcome.verdict == Verdict.FAIL
+        with pytest.raises(AssertionError):
+            exec(outcome.report.reproduce, {})
 
 
 def test_what_nothing_was_seen_of_is_inconclusive(subject):

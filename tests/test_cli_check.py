@@ -319,6 +319,7 @@ def test_audit_of_the_check_has_its_exit_codes(run, folder):
     [
         ("audit", "audit what? say COST GRAD --shapes SPEC, tests, or GRAD -- pytest"),
         ("audit mine:cost mine:grad", "at which data? say --shapes"),
+        ("audit mine.py::cost mine.py::grad", "at which data? say --shapes"),
         ("audit mine:cost mine:grad -- tests", "one function is replaced for pytest"),
         ("audit mine:nothing -- tests", "`mine` has no `nothing`"),
     ],

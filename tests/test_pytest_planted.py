@@ -89,6 +89,18 @@ def test_mistake_reaches_every_place_that_has_the_function(target, call, mode, r
     assert noted["changed"]
 
 
+def test_module_that_pytest_loads_anew_by_another_name_is_reached_too(run, pytester):
+    (pytester.path / "sub").mkdir()
+    (pytester.path / "sub" / "test_sub.py").write_text(
+        "def mine(x): return 2 * x\ndef test(): assert mine(1.5) == 3"
+    )
+
+    target, nothing = "sub/test_sub.py::mine", "def test(): pass"
+    result, noted = run(target, nothing, "sign", "x", ("--import-mode=importlib",))
+    assert result.ret == 1
+    assert noted["changed"]
+
+
 def test_without_a_mistake_the_places_for_one_are_noted(run):
     result, noted = run("model_planted:grad", "def test(): assert (grad(X) == 2 * X).all()")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradcheck import GradientError, assert_gradient, check_gradient, check_hessian
-from gradcheck.watch import watching
+from gradcheck.watch import altering, watching
 
 X = np.array([1.0, -2.0])
 
@@ -62,3 +62,39 @@ def test_options_are_defaults_of_the_checks_that_have_them():
         check_hessian(cost, 2 * np.eye(2), X)
 
     assert (list(report.blocks), list(all_of_them.blocks)) == (["a"], ["a", "b"])
+
+
+def test_arguments_are_changed_by_the_innermost_alone_and_only_while_it_lasts():
+    seen = []
+
+    def doubled(check, arguments):
+        seen.append((check, sorted(arguments)))
+        grad = arguments["grad"]
+        return {**arguments, "grad": lambda x: 2 * grad(x)}
+
+    def given_up(check, arguments):
+        raise NotImplementedError
+
+    with altering(given_up), altering(doubled):
+        assert not check_gradient(cost, lambda x: 2 * x, X)
+        assert check_gradient(cost, lambda x: x, X, resolution=1e-3)
+        with pytest.raises(GradientError):
+            assert_gradient(cost, lambda x: 2 * x, params=X, wrt="x")
+    assert check_gradient(cost, lambda x: 2 * x, X)
+
+    assert seen == [
+        ("check_gradient", ["cost", "grad", "params"]),
+        ("check_gradient", ["cost", "grad", "params", "resolution"]),
+        ("assert_gradient", ["cost", "grad", "params", "wrt"]),
+    ]
+
+
+def test_options_of_a_watcher_and_changes_go_together():
+    listener = Listener(resolution=1e-3)
+    kept = []
+
+    with watching(listener), altering(lambda _, arguments: kept.append(arguments) or arguments):
+        report = check_gradient(cost, lambda x: 2 * x, X)
+
+    assert listener.heard == [report]
+    assert kept[0]["resolution"] == 1e-3
