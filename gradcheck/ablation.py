@@ -25,9 +25,6 @@ from gradcheck.verdict import FLOOR
 
 __all__ = ["Cut", "Examples", "penalty_of"]
 
-SHARE = 12
-"""Of the evaluations made so far, one in so many may be spent on the cost without an example."""
-
 
 @dataclass(frozen=True)
 class Cut:
@@ -64,14 +61,15 @@ class Examples:
     point : Point
     cuts : list of Cut
         In the order in which they are tried.
+    limit : int
+        Evaluations of the cost, all in all, after which nothing more is tried.
     """
 
-    def __init__(self, cost: Cost, point: Point, cuts: list[Cut]) -> None:
-        self.cost, self.point, self.cuts = cost, point, cuts
-        self._budget = cost.evaluations // SHARE
+    def __init__(self, cost: Cost, point: Point, cuts: list[Cut], limit: int) -> None:
+        self.cost, self.point, self.cuts, self.limit = cost, point, cuts, limit
 
     @classmethod
-    def of(cls, cost: Cost, point: Point, names: Names) -> Examples:
+    def of(cls, cost: Cost, point: Point, names: Names, limit: int) -> Examples:
         """Those in the arguments of a cost.
 
         Parameters
@@ -80,6 +78,7 @@ class Examples:
         point : Point
         names : Names
             Among them the possible numbers of examples.
+        limit : int
         """
         shapes = {k: a.shape for k, a in enumerate(cost.args) if isinstance(a, np.ndarray)}
         layouts: list[tuple[int, dict[int, int]]] = []
@@ -94,9 +93,8 @@ class Examples:
                     layouts += [(m, axes)] * ((m, axes) not in layouts)
         layouts.sort(key=lambda layout: (-len(layout[1]), layout[0] not in names.examples))
         ends = [Cut(axes, m, k) for m, axes in layouts for k in (m - 1, 0)]
-        return cls(
-            cost, point, ends + [Cut(axes, m, k) for m, axes in layouts for k in range(1, m - 1)]
-        )
+        rest = [Cut(axes, m, k) for m, axes in layouts for k in range(1, m - 1)]
+        return cls(cost, point, ends + rest, limit)
 
     def tried(self) -> Iterator[Cut]:
         """What may be left out, the most likely first."""
@@ -122,12 +120,9 @@ class Examples:
         pair of ndarray, shape (d,)
             None if enough evaluations have been made.
         """
-        if self._budget <= 0:
+        if self.cost.evaluations + 4 * len(ways) >= self.limit:
             return None
-        before = self.cost.evaluations
-        found = _slopes(self.cost, self.point, cut.of(self.cost.args), block, ways)
-        self._budget -= self.cost.evaluations - before
-        return found
+        return _slopes(self.cost, self.point, cut.of(self.cost.args), block, ways)
 
 
 def penalty_of(

@@ -10,6 +10,7 @@ needs it, second derivatives and the growth of the cost far away.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ from gradcheck.structure import Claim, Finding
 from gradcheck.verdict import Verdict
 
 __all__ = ["explain", "suspects"]
+
+SHARE, LEAST = 10, 12
+"""Of the evaluations made so far one in so many, but so many at least, are for the diagnosis."""
 
 FAR = 2.0**20
 """How far out, in sizes of the block, its penalty outgrows everything else."""
@@ -68,14 +72,32 @@ def explain(
     """
     seen = suspects(point.x, claim, comparison) if comparison else {}
     by_name = {block.name: block for block in cost.layout.blocks}
+    limit = cost.evaluations + max(cost.evaluations // SHARE, LEAST)
+
+    def curvature(name: str, places: Indices) -> tuple[Values, Values]:
+        room = max(limit - cost.evaluations, 0) // 4
+        if not room:
+            return np.empty(0), np.empty(0)
+        return _curvature(point, by_name[name], places[:room])
+
+    @cache
+    def penalty(name: str, power: int) -> float:
+        room = cost.evaluations < limit
+        return _penalty(cost, point, seen[name], power) if room else np.nan
+
+    def still(name: str) -> bool:
+        if elsewhere is None or cost.evaluations + 4 > limit:
+            return False
+        return elsewhere.is_still(point, by_name[name])
+
     setting = Setting(
         names=names,
         inner=inner,
-        curvature=lambda name, places: _curvature(point, by_name[name], places),
-        penalty=lambda name, power: _penalty(cost, point, seen[name], power),
-        still=lambda name: bool(elsewhere and elsewhere.is_still(point, by_name[name])),
+        curvature=curvature,
+        penalty=penalty,
+        still=still,
         stepping=elsewhere.stepping if elsewhere else frozenset(),
-        examples=Examples.of(cost, point, names),
+        examples=Examples.of(cost, point, names, limit),
     )
     beside = {
         name: _measured(point, by_name[name], steps=_may_be_summed(array, by_name[name]))

@@ -105,8 +105,8 @@ class Setting:
     inner : bool
         Whether the block is an intermediate, such as the argument of an activation.
     curvature : callable, optional
-        Second and third derivatives by some entries of a block, for a few evaluations:
-        ``curvature(name, places)``.
+        Second and third derivatives by some entries of a block, or by the first of these, for a
+        few evaluations: ``curvature(name, places)``.
     penalty : callable, optional
         The coefficient ``q`` of a penalty in the cost whose gradient is ``q`` times the block (for
         a `power` of 1) or its sign (0). 0 if it has none, NaN if that is unclear:
@@ -463,15 +463,16 @@ def penalties(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         c, close = found
         if not np.isreal(c):
             continue
-        of = of.replace("W", suspect.name)
+        predicted, of = suspect.truth + c * base, of.replace("W", suspect.name)
+        # What is due is measured, so that one asks for it only if the rest fits.
+        if not Guess("", "", predicted, suspect.bar).explained(suspect)[suspect.known].all():
+            continue
         for kind, words, hint in _of_penalty(suspect, setting, float(c.real), close, of, power):
             # Signs that are all alike are a constant, which may be another's.
             named = ";" in words and np.ptp(base) > 0
             free = 0.5 if named or (";" in words and base.size == 1) else 1
-            if named or base.size > 1 or free < 1:
-                yield Guess(
-                    kind, words, suspect.truth + c * base, suspect.bar, free=free, hint=hint
-                )
+            if base.size > 1 or free < 1:
+                yield Guess(kind, words, predicted, suspect.bar, free=free, hint=hint)
 
 
 def _of_penalty(
@@ -771,9 +772,12 @@ def differences(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         return
     if not 0 < np.abs(residual[known]).max(initial=0.0) <= 0.1 * size:
         return
-    places = np.flatnonzero(known.ravel())[:8]
+    places = np.flatnonzero(known.ravel())[:5]
     off, bar = residual.ravel()[places], suspect.bar.ravel()[places]
     second, third = setting.curvature(suspect.name, places)
+    places, off, bar = (array[: second.size] for array in (places, off, bar))
+    if not places.size:
+        return
     for side, base in (("", second / 2), ("centered", third / 6)):
         found = _factor(off, base, bar, of_claim=True)
         if found is None:

@@ -1,5 +1,7 @@
 """With probes the equation to blame is named, whatever inherits its mistake."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,21 @@ def check(instead, activation="tanh", names=("Z1", "Z2"), **options):
         intermediates=spec,
         **options,
     )
+
+
+def test_gradient_that_raises_at_its_last_call_is_bad_input_as_at_any_other():
+    cost, backward, params, args = network()
+    spec = Intermediates(("Z1", "Z2"), scale=M)
+    last = check_gradient(cost, backward, params, args=args, intermediates=spec)
+    calls = itertools.count(1)
+
+    def failing(*arguments):
+        if next(calls) == last.gradient_evaluations:
+            raise RuntimeError("too late")
+        return backward(*arguments)
+
+    with pytest.raises(InvalidInput, match=r"`grad` raised RuntimeError .* too late"):
+        check_gradient(cost, failing, params, args=args, intermediates=spec)
 
 
 @pytest.mark.parametrize("activation", backprop.ACTIVATIONS)
