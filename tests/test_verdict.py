@@ -123,6 +123,30 @@ def test_at_a_stationary_point_the_slopes_nearby_set_the_scale():
 
 
 @pytest.mark.parametrize(
+    ("claim", "stairs", "expected"),
+    [
+        (0.0, False, Verdict.PASS),
+        (0.0, True, Verdict.INCONCLUSIVE),
+        (1e-12, False, Verdict.INCONCLUSIVE),
+        (1e-3, False, Verdict.FAIL),
+    ],
+)
+def test_what_stands_still_is_a_zero_beside_what_moves(claim, stairs, expected):
+    """Unless the function moves in stairs, or something else than zero is claimed."""
+    still = found(0.0, 1e-8, Nature.FLAT)
+
+    assert verdict(claim, still, block=0.0, whole=1e-5, stairs=stairs)[0] == expected
+    assert verdict(0.0, still, block=0.0, whole=0.0)[0] == Verdict.INCONCLUSIVE
+
+
+def test_a_remainder_of_steep_slopes_may_have_lost_its_last_digits():
+    measured = found(1e-12, 1e-20, steepness=0.1)
+
+    assert verdict(1.0001e-12, measured, block=1e-12)[0] == Verdict.PASS
+    assert verdict(2e-12, measured, block=1e-12)[0] == Verdict.FAIL
+
+
+@pytest.mark.parametrize(
     ("members", "expected"),
     [
         ("PASS PASS", Verdict.PASS),
