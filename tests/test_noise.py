@@ -127,7 +127,9 @@ def test_a_cancelled_gradient_carries_the_rounding_of_what_cancelled():
 
 
 def jumps_of(f, x=X):
-    return jumps_nearby(on_points(f), x, noise_of(f, x).sigma, np.spacing(np.abs(x)), np.array([np.inf]))[0]
+    return jumps_nearby(
+        on_points(f), x, noise_of(f, x).sigma, np.spacing(np.abs(x)), np.array([np.inf])
+    )[0]
 
 
 @pytest.mark.parametrize("height", [1e-11, 1e-8, 1e-5])
