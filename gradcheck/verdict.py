@@ -69,10 +69,6 @@ REMAINDER = 2.0**-47
 """Likewise, as a share of the slopes nearby: a derivative that small beside them is the remainder
 of terms as large, as in ``(exp(x) - 1)**2`` near 0, and has lost its digits in the cost."""
 
-BESIDE = 0.06
-"""Slack beside the slopes of a kink, as a share of their gap. A kink is one if that is 20 times
-what noise may do to a slope, so that this may be 0.05 of it."""
-
 NOISY = 3.0
 """Bars beyond which a claim fails where noise leaves less than two digits: it may hide a kink, too,
 as it did in one of 5000 entries of a cost in single precision."""
@@ -212,7 +208,7 @@ def decide(
     blocked = (found.nature == Nature.JUMP) | (found.nature == Nature.OUTSIDE)
     passes = fits & (seen <= enough) & ~blocked
     gap = np.abs(found.right - found.left)
-    slack = BESIDE * gap + rounding + approximate * size
+    slack = 0.02 * gap + np.where(kink, found.noise, 0.0) + rounding + approximate * size
     low, high = np.fmin(found.left, found.right), np.fmax(found.left, found.right)
     between = kink & ~passes & (claim >= low - slack) & (claim <= high + slack)
     fails = ~fits & ~blocked & ~between & np.where(kink, True, known)
