@@ -79,7 +79,8 @@ def checked(
     W1, b1, W2, b2 = parameters
     for name, A in zip(NAMES, parameters, strict=True):
         _check_array(name, A, sizes, complex_too=True)
-    _check_leading_axes(parameters)
+    if not W1.ndim == b1.ndim == W2.ndim == b2.ndim == 2:
+        _check_leading_axes(parameters)
     _check_array("X", X, sizes)
     if Y is not NO_TARGETS:
         _check_array("Y", Y, sizes)
@@ -207,8 +208,6 @@ def _cause(name: str, A: Array, sizes: dict[str, int]) -> str:
 
 
 def _check_leading_axes(parameters: Sequence[Array]) -> None:
-    if all(A.ndim == 2 for A in parameters):
-        return
     try:
         np.broadcast_shapes(*(A.shape[:-2] for A in parameters))
     except ValueError:

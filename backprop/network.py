@@ -166,7 +166,7 @@ def loss(Z2: Array, Y: Array) -> Array:
     """
     if Z2.shape[-2:] != Y.shape:
         raise ValueError(f"Y has shape {Y.shape}, expected that of Z2, {Z2.shape[-2:]}")
-    return np.log1p(np.exp(-magnitude(Z2))) + np.where(Z2.real > 0, 1 - Y, -Y) * Z2
+    return np.log1p(np.exp(-magnitude(Z2))) + ((Z2.real > 0) - Y) * Z2
 
 
 def cost(parameters: Sequence[Array], X: Array, Y: Array, g1: Pair = tanh, l2: float = 0.0) -> Any:

@@ -1,8 +1,8 @@
 """Where a function may be called: a box in the space of the flat vector.
 
 >>> box = Bounds(np.array([0.0, 0.0]), np.array([1.0, np.inf]))
->>> box.contain(np.array([0.0, 7.0])), box.contain(np.array([-1.0, 7.0]))
-(True, False)
+>>> box.contain(np.array([[0.0, 7.0], [-1.0, 7.0]]))
+array([ True, False])
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Bounds:
     lower: NDArray[Any] | None = None
     upper: NDArray[Any] | None = None
 
-    def contain(self, x: NDArray[Any]) -> bool:
-        """Whether a point lies in the box; its faces belong to it."""
+    def contain(self, x: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether points, shape (..., n), lie in the box; its faces belong to it."""
         if self.lower is None or self.upper is None:
-            return True
-        return bool((x >= self.lower).all() and (x <= self.upper).all())
+            return np.ones(x.shape[:-1], dtype=bool)
+        return np.asarray(((x >= self.lower) & (x <= self.upper)).all(axis=-1))
 
     def inward(self, x: NDArray[Any]) -> NDArray[Any] | None:
         """The sign of a step away from the nearer face, for each entry of `x`.

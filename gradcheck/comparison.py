@@ -192,14 +192,16 @@ def compare(
     off = np.abs(claim - found.derivative)
     small = off <= TINY_SHARE * block
     if ((small | coarser_agree) & (made.verdict == Verdict.FAIL)).any():
-        rough = point.noise.stairs | (roughness(point.f, point.x, point.noise.sigma) > 0)
+        rough = point.noise.stairs | (
+            roughness(point.f, point.x, point.noise.sigma, point.spacing) > 0
+        )
         finer_agree |= coarser_agree & rough
         unsteady |= (off <= SINGLE * block) & rough
         made = decision()
     if (small & (made.verdict == Verdict.FAIL)).any():
         at_issue = small & (made.verdict == Verdict.FAIL)
         enough = np.where(at_issue, off * units / JUMPS, 0.0).max(axis=0)
-        height = jumps_nearby(point.f, point.x, point.noise.sigma, enough)
+        height = jumps_nearby(point.f, point.x, point.noise.sigma, point.spacing, enough)
         unsteady |= small & (off * units <= JUMPS * height)
         made = decision()
     found = _held_against(claim, found, made)

@@ -160,7 +160,7 @@ class Cost(Function):
             NaN where the cost raised or returned what is no finite number.
         """
         # A cost may well overflow a step away from the point; that is an answer, no warning.
-        inside = np.array([self.bounds.contain(x) for x in points], dtype=bool)
+        inside = self.bounds.contain(points)
         found = np.full(len(points), np.nan)
         with np.errstate(all="ignore"):
             found[inside] = self._values(points[inside])
@@ -320,7 +320,8 @@ def _same_arrays(left: Any, right: Any) -> bool:
         if left.shape != right.shape:
             return False
         if left.dtype.kind in "fc":
-            return np.array_equal(left, right, equal_nan=True)
+            same_bits = left.tobytes() == right.tobytes()
+            return same_bits or np.array_equal(left, right, equal_nan=True)
         return left.dtype.kind == "O" or np.array_equal(left, right)
     below, other = children(left), children(right)
     if below is None or other is None:

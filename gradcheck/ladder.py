@@ -361,7 +361,9 @@ def _at_kinks(found: Differences, steps: Steps, offers: _Offers, sigma: Values) 
     return Differences(
         derivative=chosen(within.derivative, found.derivative, (left + right) / 2),
         error=chosen(within.error, found.error, np.inf),
-        noise=chosen(within.noise, found.noise, np.inf),
+        noise=np.where(
+            open_kink, CONFIDENCE * sigma / reach, chosen(within.noise, found.noise, np.inf)
+        ),
         step=chosen(within.step, found.step, reach),
         nature=marked(found.nature, open_kink, Nature.KINK),
         left=np.where(open_kink, left, np.nan),

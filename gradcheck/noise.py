@@ -133,45 +133,48 @@ def measure(
         points = _short_line(x, side * direction, exponent, spacing)
         return f(points).reshape(POINTS, -1)
 
-    def sides(exponent: int) -> tuple[Values, Values]:
+    def sides(exponent: int) -> Values:
+        """Values to the right and to the left, shape (POINTS, 2, p)."""
         right, left = line(exponent, 1), line(exponent, -1)
         # On the face of a box there is one side only.
-        return right, left if inward is None or np.isfinite(left).all() else right
+        one_sided = inward is not None and not np.isfinite(left).all()
+        return np.stack([right, right if one_sided else left], axis=1)
 
     fine_line = line(FINE, 1)
     if not np.isfinite(fine_line).all():
         fine_line = line(FINE, -1)
-    fine = scatter(fine_line)
 
-    right, left = near = sides(COARSE[0])
-    stepped = _in_stairs(right, at_x) | _in_stairs(left, at_x)
-    quantum = np.minimum(smallest_move(right), smallest_move(left))
+    near = values = sides(COARSE[0])
+    stepped = _in_stairs(near, at_x).any(axis=0)
+    quantum = smallest_move(near).min(axis=0)
     widened = flat = np.zeros(at_x.shape, dtype=bool)
-    if np.isfinite(right).all() and np.isfinite(left).all():
+    if np.isfinite(near).all():
         for exponent in COARSE[1:]:
-            still = np.maximum(moves(right), moves(left)) < MOVES
+            still = moves(values).max(axis=0) < MOVES
             if not still.any():
                 break
             wider = sides(exponent)
-            if not (np.isfinite(wider[0]).all() and np.isfinite(wider[1]).all()):
+            if not np.isfinite(wider).all():
                 break
-            right, left = (np.where(still, w, v) for w, v in zip(wider, (right, left), strict=True))
-            quantum = np.minimum.reduce([quantum, smallest_move(right), smallest_move(left)])
-            stepped |= _in_stairs(right, at_x) | _in_stairs(left, at_x)
+            values = np.where(still, wider, values)
+            quantum = np.minimum(quantum, smallest_move(values).min(axis=0))
+            stepped |= _in_stairs(values, at_x).any(axis=0)
             widened |= still
         # What stands still near the point and moves beyond, in no stairs, is flat up to a kink.
-        still = np.minimum(moves(near[0]), moves(near[1])) == 0
+        still = moves(near).min(axis=0) == 0
         flat = (widened | still) & ~stepped
-        right, left = (np.where(flat, n, v) for n, v in zip(near, (right, left), strict=True))
+        values = np.where(flat, near, values)
         quantum, widened = np.where(flat, np.inf, quantum), widened & ~flat
     else:
         for exponent in EDGE[1:]:
-            right, left = sides(exponent)
-            if np.isfinite(right).all() and np.isfinite(left).all():
+            values = sides(exponent)
+            if np.isfinite(values).all():
                 break
-    lines = [v for v in (right, left) if np.isfinite(v).all()] or [fine_line]
-    coarse = np.min([scatter(v) for v in lines], axis=0)
-    quantum = np.min([quantum, *(smallest_move(v) for v in lines)], axis=0)
+    defined = np.isfinite(values).all(axis=(0, 2))
+    lines = values[:, defined] if defined.any() else fine_line[:, None]
+    fine, *others = scatter(np.concatenate([fine_line[:, None], lines], axis=1))
+    coarse = np.min(others, axis=0)
+    quantum = np.minimum(quantum, smallest_move(lines).min(axis=0))
 
     unit = np.maximum(np.abs(at_x) * eps / 2, SUBNORMAL)
     # A cost that never moves may be what is left of terms of size 1, as log(1 + x^2) is.
@@ -278,7 +281,7 @@ has more."""
 
 
 @np.errstate(all="ignore")
-def roughness(f: Callable[[Values], Values], x: Values, sigma: Values) -> Values:
+def roughness(f: Callable[[Values], Values], x: Values, sigma: Values, spacing: Values) -> Values:
     """Noise of a function over distances at which its steps begin to matter; 0 where none shows.
 
     Stairs that are wider than the lines of `measure` do not show on these: a layer in single
@@ -291,6 +294,8 @@ def roughness(f: Callable[[Values], Values], x: Values, sigma: Values) -> Values
     x : ndarray, shape (n,)
     sigma : ndarray, shape (p,)
         Noise of the function near `x`.
+    spacing : ndarray, shape (n,)
+        As for `measure_gradient`.
 
     Returns
     -------
@@ -299,7 +304,7 @@ def roughness(f: Callable[[Values], Values], x: Values, sigma: Values) -> Values
     """
     found = np.zeros(sigma.shape)
     for exponent in ROUGH:
-        values = _long_line(f, x, _direction(x, None) * 2.0**exponent)
+        values = _long_line(f, x, _direction(x, None) * 2.0**exponent, spacing)
         eighth, tenth = (
             np.median(np.abs(np.diff(values, n=k, axis=0)), axis=0) / np.sqrt(comb(2 * k, k))
             for k in (8, 10)
@@ -330,7 +335,9 @@ falls as the spacing, that of anything smooth faster, that of a fast ripple once
 
 
 @np.errstate(all="ignore")
-def jumps_nearby(f: Callable[[Values], Values], x: Values, sigma: Values, enough: Values) -> Values:
+def jumps_nearby(
+    f: Callable[[Values], Values], x: Values, sigma: Values, spacing: Values, enough: Values
+) -> Values:
     """Height of the small jumps that a function makes near `x`; 0 where none shows.
 
     An inner solver that stops at a tolerance takes another number of steps from one point to
@@ -344,6 +351,8 @@ def jumps_nearby(f: Callable[[Values], Values], x: Values, sigma: Values, enough
     x : ndarray, shape (n,)
     sigma : ndarray, shape (p,)
         Noise of the function.
+    spacing : ndarray, shape (n,)
+        As for `measure_gradient`.
     enough : ndarray, shape (p,)
         Where jumps as high have been found, nothing higher is looked for.
 
@@ -361,13 +370,16 @@ def jumps_nearby(f: Callable[[Values], Values], x: Values, sigma: Values, enough
     for direction in [x, *(_direction(x, None, seed) for seed in range(DIRECTIONS))]:
         if (found >= enough).all():
             break
-        found = np.maximum(found, _jump_along(f, x, direction * 2.0**SPREAD, sigma))
+        step = direction * 2.0**SPREAD
+        found = np.maximum(found, _jump_along(f, x, step, sigma, spacing))
     return found
 
 
-def _jump_along(f: Callable[[Values], Values], x: Values, step: Values, sigma: Values) -> Values:
+def _jump_along(
+    f: Callable[[Values], Values], x: Values, step: Values, sigma: Values, spacing: Values
+) -> Values:
     """Height of a small jump on one line; 0 where none shows."""
-    values = _long_line(f, x, step, FAR)
+    values = _long_line(f, x, step, spacing, FAR)
     height, place, alone = _tallest(values)
     seen = (height > 100 * sigma) & (_tallest(values, 10)[0] > LEVEL * height)
     # What is as large as the function itself is no small jump.
@@ -376,16 +388,17 @@ def _jump_along(f: Callable[[Values], Values], x: Values, step: Values, sigma: V
         if not seen.any():
             break
         x, step, before = x + np.median(place[seen]) * step, step / ZOOM, height
-        height, place, closely = _tallest(_long_line(f, x, step))
+        height, place, closely = _tallest(_long_line(f, x, step, spacing))
         alone |= closely
         seen &= (height > 100 * sigma) & (height > 2 * before / ZOOM)
     return np.where(seen & alone, height, 0.0)
 
 
 def _long_line(
-    f: Callable[[Values], Values], x: Values, step: Values, reach: int = REACH
+    f: Callable[[Values], Values], x: Values, step: Values, spacing: Values, reach: int = REACH
 ) -> Values:
     """Values of `f` at `x` and `reach` steps to both sides."""
+    x, step = _on_grid(x, step, spacing)
     places = np.arange(-reach, reach + 1)[:, None]
     return f(x + places * step).reshape(places.size, -1)
 
@@ -414,26 +427,32 @@ def _direction(x: Values, inward: Values | None, seed: int = 0) -> Values:
 
 
 def _short_line(x: Values, direction: Values, exponent: int, spacing: Values) -> Values:
-    """`POINTS` points beside `x`, ``2**exponent`` of the direction apart.
+    """`POINTS` points beside `x`, ``2**exponent`` of the direction apart, or as close as can be."""
+    least = np.sign(direction) * 4 * nearest_power_of_two(spacing)
+    step = direction * 2.0**exponent
+    step = np.where(np.abs(step) < np.abs(least), least, step)
+    x, step = _on_grid(x, step, spacing)
+    points: Values = x + np.arange(1, POINTS + 1)[:, None] * step
+    return points
 
-    All lie on a grid of a few times the spacing of the numbers that `f` can be given, or their
-    rounding to these would look like noise.
+
+def _on_grid(x: Values, step: Values, spacing: Values) -> tuple[Values, Values]:
+    """Start and step of a line, so that its points are numbers that `f` can be given.
+
+    They are multiples of a few times the spacing of these numbers: the rounding of the points
+    would look like noise, or like jumps.
     """
     grid = 4 * nearest_power_of_two(spacing)
-    steps = np.maximum(np.round(np.abs(direction) * 2.0**exponent / grid), 1)
-    step = np.sign(direction) * steps * grid
-    start = np.where(direction == 0, x, np.round(x / grid) * grid)
-    points: Values = start + np.arange(1, POINTS + 1)[:, None] * step
-    return points
+    return np.where(step == 0, x, np.round(x / grid) * grid), np.round(step / grid) * grid
 
 
 def scatter(values: Values) -> Values:
     """Standard deviation of the noise in equally spaced values, along the first axis."""
-    estimates = []
+    estimates, order, differences = [], 0, values
     for k in ORDERS:
-        differences = np.abs(np.diff(values, n=k, axis=0))
+        differences, order = np.diff(differences, n=k - order, axis=0), k
         # Relative to the largest, since the square of a large cost overflows.
-        largest = differences.max(axis=0)
+        largest = np.abs(differences).max(axis=0)
         mean_square = np.mean((differences / np.where(largest > 0, largest, 1.0)) ** 2, axis=0)
         estimates.append(largest * np.sqrt(factorial(k) ** 2 / factorial(2 * k) * mean_square))
     found: Values = np.min(estimates, axis=0)

@@ -1,6 +1,7 @@
 """One check from top to bottom: what may go in, what comes out, and nothing gets broken."""
 
 import contextlib
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -642,3 +643,79 @@ def test_cost_that_loses_the_digits_of_a_tiny_point_is_no_trap(x):
 
     assert of_logarithm(lambda x: 2 * x / (1 + x**2)).verdict == Verdict.PASS
     assert of_logarithm(lambda x: 3 * x / (1 + x**2)).verdict == Verdict.FAIL
+
+
+def holey(x, share):
+    """A cost that is NaN at one point in a few, the same ones each time."""
+    hit = zlib.crc32(x.tobytes()) % 100 < share and not np.array_equal(x, X)
+    return np.nan if hit else np.sum(np.sin(x))
+
+
+def test_a_cost_that_is_nan_now_and_then_is_said_to_be():
+    report = check_gradient(lambda x: holey(x, 50), np.cos, X)
+
+    assert report.verdict == Verdict.INCONCLUSIVE
+    assert set(report.blocks["x"].reasons) == {"gaps"}
+    assert "NaN" in str(report.blocks["x"].entry(0))
+
+
+def test_a_single_step_without_a_value_does_not_matter():
+    def cost(x):
+        return np.nan if np.abs(x - X).max() == 2.0**-14 else np.sum(np.sin(x))
+
+    assert check_gradient(cost, np.cos, X).verdict == Verdict.PASS
+    assert check_gradient(cost, lambda x: 1.0001 * np.cos(x), X).verdict == Verdict.FAIL
+
+
+@given(st.lists(st.floats(-3, 3, width=16), min_size=1, max_size=5))
+def test_parameters_in_half_precision_are_resolved(x):
+    """Their numbers are so far apart that few steps are left, some of them unequal."""
+    x = np.array(x, dtype=np.float16)
+
+    def cost(x):
+        return np.sum(np.sin(x.astype(float) + 0.5))
+
+    def grad(x):
+        return np.cos(x.astype(float) + 0.5)
+
+    assert check_gradient(cost, grad, x).verdict == Verdict.PASS
+    assert check_gradient(cost, lambda x: 1.1 * grad(x), x).verdict == Verdict.FAIL
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_a_gradient_of_subnormal_numbers_has_the_rounding_of_these(kind):
+    x = np.array([0.3, 1.1], dtype=kind)
+    scale = 4 * float(np.finfo(kind).smallest_subnormal)
+
+    report = check_gradient(
+        lambda x: scale * np.sum(np.sin(x.astype(float))),
+        lambda x: (scale * np.cos(x.astype(float))).astype(kind),
+        x,
+    )
+
+    assert report.verdict != Verdict.FAIL
+
+
+def unfinished(x, steps):
+    """``z = tanh(x + z / 2)`` after some steps from 0."""
+    z = np.zeros_like(x)
+    for _ in range(steps):
+        z = np.tanh(x + z / 2)
+    return z
+
+
+def test_an_implicit_gradient_of_a_fixed_number_of_steps_is_approximate():
+    """It is that of the fixed point; where the steps have not come there, another one is due."""
+
+    def implicit(x, steps):
+        slope = 1 - unfinished(x, steps) ** 2
+        return slope / (1 - slope / 2)
+
+    def check(steps, **options):
+        return check_gradient(
+            lambda x: np.sum(unfinished(x, steps)), lambda x: implicit(x, steps), X / 4, **options
+        ).verdict
+
+    assert check(60) == Verdict.PASS
+    assert check(8) == Verdict.FAIL
+    assert check(8, approximate=0.1) == Verdict.PASS

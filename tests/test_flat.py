@@ -71,3 +71,62 @@ def test_a_claim_beyond_the_slopes_of_a_kink_is_held_against_the_nearer_one(clai
 
     assert report.verdict == Verdict.FAIL
     np.testing.assert_allclose(report.blocks["x"].numerical, nearer, rtol=1e-9)
+
+
+@pytest.mark.parametrize("y", [0.0, -2e-9, 3e-12])
+@given(st.floats(-13, -3), st.floats(-13, -3), st.sampled_from([-1.0, 1.0]))
+def test_a_cost_that_drowns_small_steps_in_a_one_does_not_accuse(y, a, b, sign):
+    """Near 0, ``log(1 + x^2)`` stands still, and the lines that show noise move by `y` alone."""
+    x = np.array([y, 10.0**a, sign * 10.0**b])
+
+    report = check_gradient(
+        lambda x: x[0] + np.sum(np.log(1 + x[1:] ** 2)),
+        lambda x: np.append(1.0, 2 * x[1:] / (1 + x[1:] ** 2)),
+        x,
+    )
+
+    assert report.verdict == Verdict.PASS
+
+
+def test_an_unused_block_is_a_zero_whatever_the_cost_is_made_of():
+    """Values so small that nothing moves at the finest spacing are no stairs."""
+    report = check_gradient(
+        lambda p: np.logaddexp(0, p["b"] * 2.0**-7).sum() + 2.0,
+        lambda p: {"W": 0 * p["W"], "b": 2.0**-7 / (1 + np.exp(-p["b"] * 2.0**-7))},
+        {"W": np.array([0.0, 0.109375, -0.125]), "b": np.array([2.0**-6, -(2.0**-5)])},
+    )
+
+    assert {name: str(b.verdict) for name, b in report.blocks.items()} == {"W": "PASS", "b": "PASS"}
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-9, 1.0, 1e9, 1e300])
+def test_a_cost_on_the_scale_of_its_parameters_never_fails(scale):
+    x = scale * np.array([0.7, -1.3])
+
+    right = check_gradient(
+        lambda x: np.sum(np.sin(x / scale)), lambda x: np.cos(x / scale) / scale, x
+    )
+
+    assert right.verdict != Verdict.FAIL
+
+
+@pytest.mark.parametrize("scale", [1e-323, 1e-320, 1e-310, 1e-300, 1e307])
+def test_a_cost_at_the_end_of_the_numbers_never_fails(scale):
+    x = np.array([0.7, -1.3, 2.1])
+
+    report = check_gradient(lambda x: scale * np.sum(np.sin(x)), lambda x: scale * np.cos(x), x)
+
+    assert report.verdict != Verdict.FAIL
+
+
+@pytest.mark.parametrize("factor", [2.0, -1.0, 0.0])
+def test_an_entry_at_an_edge_does_not_hide_a_mistake_in_the_others(factor):
+    x = np.array([0.5, 1.0 + 1e-13])
+
+    report = check_gradient(
+        lambda x: np.sin(x[0]) + np.log(x[1] - 1.0),
+        lambda x: np.array([factor * np.cos(x[0]), 1 / (x[1] - 1.0)]),
+        x,
+    )
+
+    assert report.verdict != Verdict.PASS

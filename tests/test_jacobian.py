@@ -240,3 +240,34 @@ def test_a_kink_of_one_output_does_not_spoil_the_others():
     )
 
     assert [str(v) for v in report.blocks["J"].verdicts] == ["KINK", "PASS"]
+
+
+LINEAR = np.array([1.0, -2.0, 0.0, 3.0])
+
+
+@pytest.mark.parametrize("own", [lambda x: LINEAR.copy(), None], ids=["given", "measured"])
+def test_the_hessian_of_a_linear_cost_is_zero_and_nothing_else(own):
+    """Nothing moves, but the gradient it stands for has passed and sets the scale."""
+    right = check_hessian(lambda x: LINEAR @ x, np.zeros((4, 4)), X, grad=own)
+    wrong = check_hessian(lambda x: LINEAR @ x, np.full((4, 4), 1e-6), X, grad=own)
+
+    assert right.verdict == Verdict.PASS
+    assert wrong.blocks["H"].count(Verdict.FAIL) == 16
+
+
+def test_the_hessian_of_a_constant_cost_is_inconclusive():
+    report = check_hessian(lambda x: 3.0, np.zeros((4, 4)), X, grad=lambda x: 0 * x)
+
+    assert report.verdict == Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, 1e6])
+def test_outputs_that_do_not_move_have_a_row_of_zeros(value):
+    J = np.zeros((2, 4))
+    J[0, 0] = np.cos(X[0])
+
+    report = check_jacobian(lambda x: np.array([np.sin(x[0]), value]), J, X)
+
+    assert report.blocks["J"].count(Verdict.PASS) == 8
+    J[1, 2] = 1e-3
+    assert check_jacobian(lambda x: np.array([np.sin(x[0]), value]), J, X).verdict == Verdict.FAIL

@@ -130,7 +130,9 @@ def test_a_cancelled_gradient_carries_the_rounding_of_what_cancelled():
 
 
 def jumps_of(f, x=X):
-    return jumps_nearby(on_points(f), x, noise_of(f, x).sigma, np.array([np.inf]))[0]
+    return jumps_nearby(
+        on_points(f), x, noise_of(f, x).sigma, np.spacing(np.abs(x)), np.array([np.inf])
+    )[0]
 
 
 @pytest.mark.parametrize("height", [1e-11, 1e-8, 1e-5])
@@ -162,7 +164,7 @@ def test_what_is_no_small_jump_is_not_taken_for_one(f):
 
 
 def rough_of(f):
-    return roughness(on_points(f), X, noise_of(f, X).sigma)[0]
+    return roughness(on_points(f), X, noise_of(f, X).sigma, np.spacing(np.abs(X)))[0]
 
 
 def in_stairs(x, width=2.0**-11):

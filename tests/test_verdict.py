@@ -1,5 +1,7 @@
 """The decision rule, on numbers made for it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ def found(derivative, error, nature=Nature.SMOOTH, left=np.nan, right=np.nan, st
     return Differences(
         derivative=np.array([derivative]),
         error=np.array([error]),
-        noise=np.array([error / 4]),
+        noise=np.array([error / 4 if np.isfinite(error) else 1e-9]),
         step=np.array([0.1]),
         nature=np.array([nature], dtype=object),
         left=np.array([left]),
@@ -120,6 +122,44 @@ def test_at_a_stationary_point_the_slopes_nearby_set_the_scale():
     assert flat[0] == Verdict.INCONCLUSIVE
     assert flat[2] == "flat"
     assert stationary[0] == Verdict.PASS
+
+
+def test_noise_in_the_slopes_of_a_kink_is_not_held_against_a_claim():
+    kink = found(0.0, np.inf, Nature.KINK, -1.0, 1.0)
+
+    assert verdict(1.06, kink)[0] == Verdict.FAIL
+    assert verdict(1.06, replace(kink, noise=np.array([0.05])))[0] == Verdict.KINK
+
+
+def test_a_noisy_derivative_accuses_beyond_three_bars_only():
+    noisy = found(1.0, 0.05, Nature.NOISY)
+
+    assert verdict(1.12, noisy)[0] == Verdict.INCONCLUSIVE
+    assert verdict(1.2, noisy)[0] == Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("claim", "stairs", "expected"),
+    [
+        (0.0, False, Verdict.PASS),
+        (0.0, True, Verdict.INCONCLUSIVE),
+        (1e-12, False, Verdict.INCONCLUSIVE),
+        (1e-3, False, Verdict.FAIL),
+    ],
+)
+def test_what_stands_still_is_a_zero_beside_what_moves(claim, stairs, expected):
+    """Unless the function moves in stairs, or something else than zero is claimed."""
+    still = found(0.0, 1e-8, Nature.FLAT)
+
+    assert verdict(claim, still, block=0.0, whole=1e-5, stairs=stairs)[0] == expected
+    assert verdict(0.0, still, block=0.0, whole=0.0)[0] == Verdict.INCONCLUSIVE
+
+
+def test_a_remainder_of_steep_slopes_may_have_lost_its_last_digits():
+    measured = found(1e-12, 1e-20, steepness=0.1)
+
+    assert verdict(1.0001e-12, measured, block=1e-12)[0] == Verdict.PASS
+    assert verdict(2e-12, measured, block=1e-12)[0] == Verdict.FAIL
 
 
 @pytest.mark.parametrize(
