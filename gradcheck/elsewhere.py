@@ -107,8 +107,8 @@ class Elsewhere:
 
     def _is_rough(self, point: Point) -> bool:
         """Whether the cost itself may move in steps."""
-        sigma = point.noise.sigma
-        return bool((point.noise.stairs | (noise.roughness(point.f, point.x, sigma) > 0)).any())
+        rough = noise.roughness(point.f, point.x, point.noise.sigma, point.spacing) > 0
+        return bool((point.noise.stairs | rough).any())
 
     def _at_edge(
         self, values: Callable[[Values], Values], sigma: Values
