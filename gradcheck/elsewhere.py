@@ -87,10 +87,12 @@ class Elsewhere:
 
         eps = self.claim.column(lambda _, block: self.claim.eps[block.name])[:, 0]
         spacing, inward = self.grad.layout.spacing(self.x), self.cost.bounds.inward(self.x)
-        least = eps * noise.largest_inward(values, self.x)
-        sigma = noise.measure_gradient(values, self.x, spacing, least, inward)
-        if sigma is None:
+        near = noise.measure_gradient(values, self.x, spacing, inward)
+        if near is None:
             return None
+        largest = np.fmax(np.abs(self.claim.vector()[:, 0]), noise.largest_inward(values, self.x))
+        least = eps * largest
+        sigma = np.maximum(near, least)
         coarse = (sigma > COARSE * least) & (eps <= np.finfo(float).eps)
         if coarse.any() and not self._is_rough(point):
             single = _is_single(np.array(seen))

@@ -99,6 +99,11 @@ FINDINGS = {
         "convert it, for instance by .toarray()",
         "return scipy.sparse.csr_array(dW)",
     ),
+    "single-precision": Kind(
+        "PyTorch or JAX was called in single precision: the bars are as wide as that",
+        "leave double=True, the default",
+        "check_jax(f, x, double=False)",
+    ),
     "dtype": Kind(
         "integers, fewer digits than the parameter has, complex for real or the reverse",
         "compute it in the dtype of the parameters",
@@ -220,6 +225,11 @@ REASONS = {
         "there is no room for a step, or no cost, on both sides",
         "move the point away from its bounds",
         "bounds=(1.0, 1.0)",
+    ),
+    "gaps": Kind(
+        "the cost is NaN or raises at some steps, and not at larger ones",
+        "look for what in the cost is undefined now and then, such as 0 / 0 or a random number",
+        "np.sum(x) / np.random.randint(3)",
     ),
     "flat": Kind(
         "the cost does not move at all, so that nothing could have disagreed",

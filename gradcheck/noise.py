@@ -210,6 +210,10 @@ and tells nothing of the point: that of ``log(x)`` grows by 4, that of ``x**-12`
 def largest_inward(f: Callable[[Values], Values], x: Values) -> Values:
     """How large a gradient is on the way to the origin, shape (p,); 0 where it is unbounded.
 
+    It is computed from quantities whose rounding need not show near the point: ``A2 - Y`` has few
+    digits left when ``A2`` is nearly 1, and stands still from point to point. But where the
+    network does not saturate, the gradient is as large as they are.
+
     Parameters
     ----------
     f : callable
@@ -228,15 +232,9 @@ def measure_gradient(
     f: Callable[[Values], Values],
     x: Values,
     spacing: Values,
-    least: Values,
     inward: Values | None = None,
 ) -> Values | None:
-    """Noise of each entry of a gradient near `x`; None if it cannot be had.
-
-    It is the scatter along a short line, or the rounding of the quantities that the gradient
-    is computed from. Those do not show near the point: ``A2 - Y`` has few digits left when
-    ``A2`` is nearly 1, and stands still from point to point. But where the network does not
-    saturate, the gradient is as large as they are.
+    """Scatter of each entry of a gradient on a short line near `x`; None if it cannot be had.
 
     Parameters
     ----------
@@ -245,8 +243,6 @@ def measure_gradient(
     x : ndarray, shape (n,)
     spacing : ndarray, shape (n,)
         Distance from `x` to the next number that `f` can tell from it.
-    least : ndarray, shape (p,)
-        Rounding of the largest gradient on the way to the origin.
     inward : ndarray, shape (n,), optional
         As in `measure`.
 
@@ -257,7 +253,7 @@ def measure_gradient(
     near = f(_short_line(x, _direction(x, inward), COARSE[0], spacing))
     if not np.isfinite(near).all():
         return None
-    return np.maximum.reduce([scatter(near), _stair(near), least])
+    return np.maximum(scatter(near), _stair(near))
 
 
 def _stair(values: Values) -> Values:

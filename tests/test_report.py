@@ -75,7 +75,7 @@ def test_failing_report_says_what_is_wrong_how_much_and_where():
         "(likely, explains 12 of 12 entries)\n"
         "  help: look for a factor forgotten or applied twice in this block's own equation\n"
         "  or: a sum where the mean is due (likely, explains 12 of 12 entries)\n"
-        "  help: divide by the number of examples\n"
+        "  help: divide by the number of what is summed over, as the cost does\n"
         "  or: `dW1` has 4 * W1 too much; 4 = rows of W1: the penalty's part has the wrong factor "
         "(likely,\n"
         "      explains 12 of 12 entries)\n"
