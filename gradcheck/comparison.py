@@ -41,6 +41,12 @@ of the entry, may be due to what makes it jump. Of inner solvers stopped early, 
 seen were up to 6e-3 of the block, mostly up to 35 jumps and never beyond 300."""
 
 
+SMALL, HIDDEN = 1e-6, 100.0
+"""An entry of the point below this share of the largest may have a scale of its own. If what it
+is claimed to do over its own size is below so many units of the noise, steps as small tell
+nothing, and longer ones may be too long for it: it is not blamed."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """What the user may set: see `check_gradient`."""
@@ -171,7 +177,7 @@ def compare(
             approximate=rules.approximate,
             on_kink=rules.on_kink,
         )
-        made = made.because(torn, "gaps")
+        made = made.because(torn, "gaps").excused(_hidden(point, entries, claim, found), "noise")
         made = made.excused(finer_agree, "rough").excused(unsteady, "unsteady")
         return made.excused(skipped, "skipped", even_passes=True)
 
@@ -240,6 +246,15 @@ def _curves(
             for k in np.flatnonzero(rows == row):
                 curves[row, column] = finer.curve(int(k), column)
     return curves
+
+
+def _hidden(
+    point: Point, entries: Indices, claim: Values, found: Differences
+) -> NDArray[np.bool_]:
+    """Where an entry is so small beside others that the noise covers all that it could do."""
+    own = np.abs(point.x[entries])[:, None]
+    small = (own > 0) & (own < SMALL * np.abs(point.x).max(initial=0.0))
+    return small & (np.abs(claim - found.derivative) * own <= HIDDEN * point.noise.sigma)
 
 
 def _held_against(claim: Values, found: Differences, made: Decision) -> Differences:

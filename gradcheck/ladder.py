@@ -54,6 +54,11 @@ ONE_SIDED = (2.0, 2 * (RATIO * RATIO + 1) / (RATIO - 1))
 """Likewise of a forward difference, plain and extrapolated once."""
 
 
+VAGUE = 0.25
+"""A step whose slope is known no better than this share of what it is compared with says nothing.
+With 0.1, ``s * sin(x / s)`` with `s` of 1e-6 beside others of 1e8 was called wrong."""
+
+
 @dataclass(frozen=True)
 class Curve:
     """What each step says of one entry, from the coarsest to the finest; arrays of shape (r,).
@@ -115,7 +120,7 @@ class Ladder:
         blur = CONFIDENCE * noise.fine / h + 1.25 * np.abs(np.diff(steps.slope, axis=0))
         size = np.maximum(np.abs(claim), np.abs(found.derivative))
         moved = (steps.rise[:-1] != 0) | ~noise.quantised | ((claim == 0) & ~noise.stairs)
-        fits = (h < found.step) & moved & (blur < 0.1 * size) & (np.abs(slope - claim) <= blur)
+        fits = (h < found.step) & moved & (blur < VAGUE * size) & (np.abs(slope - claim) <= blur)
         fits &= np.abs(slope - found.derivative) > 4 * blur + found.error / SAFETY
         return _twice_running(fits)
 

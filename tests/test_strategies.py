@@ -85,9 +85,7 @@ def test_shapes_complains_at_once():
     ],
 )
 def test_no_health_check_complains_of_large_specs(spec):
-    assert not settings.default.suppress_health_check
-
-    @settings(quiet, max_examples=20)
+    @settings(quiet, max_examples=20, suppress_health_check=())
     @hypothesis.given(shapes(spec))
     def draw(arrays):
         assert all(np.isfinite(array).all() for array in arrays.values())
