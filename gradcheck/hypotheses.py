@@ -176,6 +176,7 @@ class Guess:
         return float(np.count_nonzero(apart & self.explained(suspect))) - self.free
 
 
+@np.errstate(all="ignore")
 def guesses(suspect: Suspect, setting: Setting) -> list[Guess]:
     """The guesses that explain every entry of which something is known, the simplest first."""
     if not suspect.count:
@@ -637,15 +638,17 @@ def parametrisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     if np.iscomplexobj(suspect.at):
         return
     for words, function in OF_PARAMETER.items():
-        with np.errstate(all="ignore"):
-            base = function(suspect.at)
+        base = function(suspect.at)
         if not np.isfinite(base).all() or (base == 0).any():
             continue
         if base.size > 1 and np.ptp(base) <= 1e-6 * np.abs(base).max():
             continue
         for factor, shown in ((base, words), (1 / base, f"1/{words}")):
-            for k, times in FACTORS.items():
-                evidence = f"is {times}{shown} times what is due, x being `{suspect.name}` itself"
+            found = _factor(suspect.claim, factor * suspect.truth, np.abs(factor) * suspect.bar)
+            c, close = found or (np.nan, 0.0)
+            for k in (k for k in FACTORS if abs(c - k) <= close * abs(k)):
+                words = f"is {FACTORS[k]}{shown} times what is due"
+                evidence = f"{words}, x being `{suspect.name}` itself"
                 predicted, width = k * factor * suspect.truth, np.abs(k * factor) * suspect.bar
                 yield Guess("parametrisation", evidence, predicted, width, free=0.5)
 
@@ -877,16 +880,15 @@ def _factor(
 
     `bar` is that of `base`, or with `of_claim` that of the claim.
     """
-    with np.errstate(all="ignore"):
-        c = claim / base
-        blur = bar / np.abs(base) if of_claim else bar * np.abs(c) / np.abs(base)
-        blur = blur + FLOOR * np.abs(c)
-        clear = np.isfinite(blur) & (blur <= 0.01 * np.abs(c)) & (c != 0)
-    if not clear.any():
+    # Relative, so that whatever is 0 or unknown is not among the clear ones.
+    c = claim / base
+    blur = (bar / np.abs(claim if of_claim else base) + FLOOR).ravel()
+    blur[~(np.isfinite(c) & (c != 0)).ravel()] = np.inf
+    k = int(np.argmin(np.where(blur == blur, blur, np.inf))) if blur.size else 0
+    if not blur.size or not blur[k] <= 0.01:
         return None
-    k = int(np.argmin(np.where(clear, blur / np.abs(c), np.inf)))
     best = c.flat[k]
-    return best if np.iscomplexobj(c) else float(best), float(2 * blur.flat[k] / abs(best)) + 1e-12
+    return best if np.iscomplexobj(c) else float(best), float(2 * blur[k]) + 1e-12
 
 
 def _is_short(x: float, close: float) -> bool:
