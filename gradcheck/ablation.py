@@ -171,7 +171,7 @@ def _slopes(
 ) -> tuple[Values, Values]:
     """Slopes of the cost with other arguments along directions of one block, and their bars."""
     other = Cost(cost.name, cost.call, cost.layout, tuple(args))
-    other.bounds = cost.bounds
+    other.bounds, other.vectorized = cost.bounds, cost.vectorized
     (place,) = (b.slice for b in cost.layout.blocks if b.name == block)
     steps = np.zeros((len(ways), point.x.size))
     steps[:, place] = ways.reshape(len(ways), -1)
@@ -180,7 +180,6 @@ def _slopes(
         point,
         f=lambda t: other.values(point.x + t @ steps),
         x=start,
-        value=other.values(point.x[None]),
         nearest=lambda points: points,
         spacing=np.full(start.size, np.finfo(float).eps),
         f_complex=None,

@@ -298,7 +298,7 @@ def _together(
     whole = _joined(suspects)
     if not whole.claim.any():
         return ()
-    fits = [g for g in factors(whole, setting) if g.explained(whole)[whole.known].all()]
+    fits = [g for g in factors(whole, setting) if g.fits(whole)]
     found = []
     for guess in fits:
         kind = "scaled-loss" if guess.kind == "constant-ratio" else guess.kind

@@ -34,6 +34,9 @@ __all__ = ["explain", "suspects"]
 SHARE, LEAST = 10, 12
 """Of the evaluations made so far one in so many, but so many at least, are for the diagnosis."""
 
+PENALTY = 8
+"""Evaluations that show what one number among the arguments does."""
+
 FAR = 2.0**20
 """How far out, in sizes of the block, its penalty outgrows everything else."""
 
@@ -82,7 +85,7 @@ def explain(
 
     @cache
     def penalty(name: str, power: int) -> float:
-        room = cost.evaluations < limit
+        room = cost.evaluations + PENALTY <= limit
         return _penalty(cost, point, seen[name], power) if room else np.nan
 
     def still(name: str) -> bool:

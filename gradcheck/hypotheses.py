@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import combinations, permutations
 from typing import Any
 
@@ -77,15 +77,20 @@ class Suspect:
 
     def part(self, mask: Array) -> Suspect:
         """The entries of a mask, as a vector."""
-        arrays = {name: value[mask] for name, value in vars(self).items() if np.ndim(value)}
-        return replace(self, **arrays)
+        arrays = ("claim", "truth", "bar", "at", "wrong")
+        return replace(self, **{name: getattr(self, name)[mask] for name in arrays})
 
-    @property
+    @cached_property
     def known(self) -> Array:
         """Entries of which something is known."""
         finite = np.isfinite(self.truth) & np.isfinite(self.bar) & np.isfinite(self.claim)
         sizes = np.maximum(np.abs(self.truth), np.abs(self.claim))
         return finite & (self.bar <= 0.1 * sizes[finite].max(initial=0.0))
+
+    @cached_property
+    def count(self) -> int:
+        """How many entries are known."""
+        return int(np.count_nonzero(self.known))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -161,16 +166,20 @@ class Guess:
         done: Array = np.abs(suspect.claim - self.predicted) <= width
         return done & suspect.known
 
+    def fits(self, suspect: Suspect) -> bool:
+        """Whether it explains every entry of which something is known."""
+        return bool(np.count_nonzero(self.explained(suspect)) == suspect.count)
+
     def spare(self, suspect: Suspect) -> float:
         """Entries that bear the guess out, beyond those that its free numbers were taken from."""
         apart = np.abs(self.predicted - suspect.truth) > TELLING * (self.width + suspect.bar)
         return float(np.count_nonzero(apart & self.explained(suspect))) - self.free
 
 
+@np.errstate(all="ignore")
 def guesses(suspect: Suspect, setting: Setting) -> list[Guess]:
     """The guesses that explain every entry of which something is known, the simplest first."""
-    known = suspect.known
-    if not known.any():
+    if not suspect.count:
         return []
     found: list[Guess] = []
     # Zeros are no more to be explained than by what is due instead.
@@ -182,7 +191,7 @@ def guesses(suspect: Suspect, setting: Setting) -> list[Guess]:
             found += [
                 guess
                 for guess in hypothesis(suspect, setting)
-                if guess.explained(suspect)[known].all() and guess.spare(suspect) > -1.5
+                if guess.fits(suspect) and guess.spare(suspect) > -1.5
             ]
     return found
 
@@ -309,7 +318,7 @@ def arrangements(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         if (np.abs(truth - suspect.truth) <= bar + suspect.bar).all():
             continue
         for guess in _rescaled(suspect, setting, kind, words, truth, bar):
-            fits |= bool(guess.explained(suspect)[suspect.known].all())
+            fits |= guess.fits(suspect)
             yield guess
     for axis in range(len(suspect.shape)):
         if not fits:
@@ -391,8 +400,7 @@ def of_other_blocks(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         for (turn, words), (back, _) in ways:
             truth, bar = turn(other.truth), turn(other.bar)
             returned = _rescaled(other, setting, "", "", back(suspect.truth), back(suspect.bar))
-            known = other.known
-            swapped = other.wrong.any() and any(g.explained(other)[known].all() for g in returned)
+            swapped = other.wrong.any() and any(g.fits(other) for g in returned)
             kind, told = "another-block", f"is that of `{name}`{words}"
             if swapped:
                 kind, told = "swapped", f"and `{name}` have each other's gradient{words}"
@@ -465,7 +473,7 @@ def penalties(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             continue
         predicted, of = suspect.truth + c * base, of.replace("W", suspect.name)
         # What is due is measured, so that one asks for it only if the rest fits.
-        if not Guess("", "", predicted, suspect.bar).explained(suspect)[suspect.known].all():
+        if not Guess("", "", predicted, suspect.bar).fits(suspect):
             continue
         for kind, words, hint in _of_penalty(suspect, setting, float(c.real), close, of, power):
             # Signs that are all alike are a constant, which may be another's.
@@ -630,15 +638,17 @@ def parametrisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     if np.iscomplexobj(suspect.at):
         return
     for words, function in OF_PARAMETER.items():
-        with np.errstate(all="ignore"):
-            base = function(suspect.at)
+        base = function(suspect.at)
         if not np.isfinite(base).all() or (base == 0).any():
             continue
         if base.size > 1 and np.ptp(base) <= 1e-6 * np.abs(base).max():
             continue
         for factor, shown in ((base, words), (1 / base, f"1/{words}")):
-            for k, times in FACTORS.items():
-                evidence = f"is {times}{shown} times what is due, x being `{suspect.name}` itself"
+            found = _factor(suspect.claim, factor * suspect.truth, np.abs(factor) * suspect.bar)
+            c, close = found or (np.nan, 0.0)
+            for k in (k for k in FACTORS if abs(c - k) <= close * abs(k)):
+                words = f"is {FACTORS[k]}{shown} times what is due"
+                evidence = f"{words}, x being `{suspect.name}` itself"
                 predicted, width = k * factor * suspect.truth, np.abs(k * factor) * suspect.bar
                 yield Guess("parametrisation", evidence, predicted, width, free=0.5)
 
@@ -854,10 +864,13 @@ def _rescaled(
     c, close = found
     if not np.isreal(c) or abs(c - 1) <= close:
         return
+    scaled = Guess(kind, words, c * base, abs(c) * bar, free=0.5)
+    if not scaled.fits(suspect):
+        return
     names = ["-1"] if abs(c + 1) <= close else setting.names.of_factor(float(np.real(c)), close)
     if names:
         size = "with the wrong sign" if names == ["-1"] else f"{_times(c)} besides; {names[0]}"
-        yield Guess(kind, f"{words}, {size}", c * base, abs(c) * bar, free=0.5)
+        yield replace(scaled, evidence=f"{words}, {size}")
 
 
 def _factor(
@@ -867,16 +880,15 @@ def _factor(
 
     `bar` is that of `base`, or with `of_claim` that of the claim.
     """
-    with np.errstate(all="ignore"):
-        c = claim / base
-        blur = bar / np.abs(base) if of_claim else bar * np.abs(c) / np.abs(base)
-        blur = blur + FLOOR * np.abs(c)
-        clear = np.isfinite(blur) & (blur <= 0.01 * np.abs(c)) & (c != 0)
-    if not clear.any():
+    # Relative, so that whatever is 0 or unknown is not among the clear ones.
+    c = claim / base
+    blur = (bar / np.abs(claim if of_claim else base) + FLOOR).ravel()
+    blur[~(np.isfinite(c) & (c != 0)).ravel()] = np.inf
+    k = int(np.argmin(np.where(blur == blur, blur, np.inf))) if blur.size else 0
+    if not blur.size or not blur[k] <= 0.01:
         return None
-    k = int(np.argmin(np.where(clear, blur / np.abs(c), np.inf)))
     best = c.flat[k]
-    return best if np.iscomplexobj(c) else float(best), float(2 * blur.flat[k] / abs(best)) + 1e-12
+    return best if np.iscomplexobj(c) else float(best), float(2 * blur[k]) + 1e-12
 
 
 def _is_short(x: float, close: float) -> bool:

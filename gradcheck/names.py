@@ -15,12 +15,15 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set, Sized
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
+from types import CodeType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradcheck.parameters import children
 
@@ -155,13 +158,24 @@ class Names:
 
     def of_factor(self, factor: float, close: float = CLOSE) -> list[str]:
         """Equations that explain a factor, the simplest; empty if there are none."""
-        for candidates in (self._plain, self._combined, self._far_fetched):
-            found = [
-                text for value, text in candidates() if abs(factor - value) <= close * abs(value)
-            ]
-            if found:
-                return list(dict.fromkeys(found))[:3]
+        for kind in ("_plain", "_combined", "_far_fetched"):
+            values, texts = self._table(kind)
+            near = np.abs(factor - values) <= close * np.abs(values)
+            if near.any():
+                return list(dict.fromkeys(texts[k] for k in np.flatnonzero(near)))[:3]
         return []
+
+    def _table(self, kind: str) -> tuple[NDArray[Any], list[str]]:
+        """All numbers that a method yields, and their texts, made once."""
+        if kind not in self._tables:
+            pairs = list(getattr(self, kind)())
+            values = np.array([value for value, _ in pairs], dtype=float)
+            self._tables[kind] = values, [text for _, text in pairs]
+        return self._tables[kind]
+
+    @cached_property
+    def _tables(self) -> dict[str, tuple[NDArray[Any], list[str]]]:
+        return {}
 
     def of_scalar(self, factor: float, close: float = CLOSE) -> list[str]:
         """The user's scalars that are `factor`."""
@@ -174,17 +188,22 @@ class Names:
 
     def of_penalty(self, factor: float, close: float = CLOSE) -> list[str]:
         """Equations that explain a factor of a penalty, in which a scalar has a part."""
-        found = []
-        sizes = dict.fromkeys(n for _, n in self.sizes if n > 1)
-        parts = [(1.0, "", 1), *((1 / n, f"/{n}", n) for n in sizes)]
-        parts += [(1 - 1 / n, f" * (1 - 1/{n})", n) for n in sizes]
+        if not self.scalars:
+            return self.of_factor(factor, close)
+        values, texts = self._table("_of_penalties")
+        near = np.abs(factor - values) <= close * abs(factor)
+        return [_equal(f"{factor:.6g}", texts[k]) for k in np.flatnonzero(near)]
+
+    def _of_penalties(self) -> Iterator[tuple[float, str]]:
+        """The scalars, and their parts, as factors of penalties."""
+        sizes = self._different()
+        parts = [(1.0, "", ""), *((1 / n, f"/{n}", f", {n} = {of}") for n, of in sizes.items())]
+        parts += [(1 - 1 / n, f" * (1 - 1/{n})", f", {n} = {of}") for n, of in sizes.items()]
         for name, value in self.scalars:
-            for part, over, n in parts:
+            for part, over, where in parts:
                 for k, times in ((1, ""), (2, "2 "), (0.5, "1/2 ")):
-                    if value and abs(factor - k * value * part) <= close * abs(factor):
-                        where = f", {n} = {self._called(n)}" if over else ""
-                        found.append(_equal(f"{factor:.6g}", f"{times}{name}{over}{where}"))
-        return found or ([] if self.scalars else self.of_factor(factor, close))
+                    if value:
+                        yield k * value * part, f"{times}{name}{over}{where}"
 
     def _called(self, size: int) -> str:
         """The first name of a size among the data, and the first among the parameters."""
@@ -254,7 +273,7 @@ class Names:
 
     def _different(self) -> dict[int, str]:
         """The sizes above 1, each with its name."""
-        return {n: self._called(n) for _, n in self.sizes if n > 1}
+        return {n: self._called(n) for n in dict.fromkeys(n for _, n in self.sizes if n > 1)}
 
     def _telling(self) -> Iterator[tuple[str, float]]:
         """The scalars that change something as a factor."""
@@ -310,8 +329,7 @@ def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
         yield from _held(function.__func__, depth - 1)
     elif inspect.isfunction(function):
         code, cells = function.__code__, function.__closure__ or ()
-        loaded = (i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL")
-        found = {name: function.__globals__.get(name) for name in loaded}
+        found = {name: function.__globals__.get(name) for name in _globals(code)}
         for name, cell in zip(code.co_freevars, cells, strict=True):
             try:
                 found[name] = cell.cell_contents
@@ -328,10 +346,20 @@ def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
             yield from _leaves(name, value)
 
 
+@functools.lru_cache(maxsize=64)
+def _globals(code: CodeType) -> tuple[str, ...]:
+    """Names that code looks up in its module."""
+    return tuple(i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL")
+
+
+LONG = 30
+"""A container of more is a record of something, such as of all calls, and names nothing."""
+
+
 def _leaves(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any]]:
     if isinstance(value, (np.ndarray, int, float, np.generic)):
         yield name, value
-    elif depth:
+    elif depth and not (isinstance(value, Sized) and len(value) > LONG):
         for (kind, key), child in children(value) or ():
             inner = f"{name}[{key!r}]" if kind != "field" else f"{name}.{key}"
             yield from _leaves(str(key) if kind == "key" else inner, child, depth - 1)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gradcheck.ablation import Cut
 from gradcheck.hypotheses import (
     BY_ENTRY,
     Array,
@@ -62,7 +63,7 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         guess
         for hypothesis in BY_ENTRY
         for guess in hypothesis(part, setting)
-        if guess.explained(part)[part.known].all() and guess.spare(part) > 0
+        if guess.fits(part) and guess.spare(part) > 0
     ]
     how.sort(key=lambda guess: -guess.spare(part))
     place = where(wrong, suspect)
@@ -213,34 +214,48 @@ def of_example(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
 
     claim, truth, at = along(suspect.claim), along(suspect.truth), along(suspect.at)
     blur = 4 * along(suspect.bar, np.abs(ways)) + FLOOR * np.abs(truth)
-    for cut in examples.tried():
-        found = examples.slopes_without(suspect.name, ways, cut)
-        if found is None:
-            return
-        (slope, error), share = found, 1 - 1 / cut.count
-        width = blur + 2 * error
+
+    def fitting(slope: Array, error: Array, cut: Cut) -> str:
+        """What the first slopes without an example say was done with it."""
+        share, n = 1 - 1 / cut.count, slope.size
+        width = blur[:n] + 2 * error
         for words, off in (
-            ("lacks example {}", claim - slope),
-            ("lacks example {}", claim - share * slope),
-            ("has example {} twice", claim - 2 * truth + share * slope),
-            ("has example {} twice", claim - 2 * truth + slope),
+            ("lacks example {}", claim[:n] - slope),
+            ("lacks example {}", claim[:n] - share * slope),
+            ("has example {} twice", claim[:n] - 2 * truth[:n] + share * slope),
+            ("has example {} twice", claim[:n] - 2 * truth[:n] + slope),
         ):
-            if (np.abs(off) <= width).all() or _is_of_penalty(off, at, width, cut.count, setting):
-                examples.found(cut)
-                yield _one_example(suspect, words.format(cut.k), 2)
+            right = (np.abs(off) <= width).all()
+            if right or _is_of_penalty(off, at, width, cut.count, setting):
+                return words.format(cut.k)
+        return ""
+
+    for cut in examples.tried():
+        # Most are ruled out by the first direction.
+        slope, error = np.empty(0), np.empty(0)
+        for way in ways:
+            found = examples.slopes_without(suspect.name, way[None], cut)
+            if found is None:
                 return
+            slope, error = np.append(slope, found[0]), np.append(error, found[1])
+            words = fitting(slope, error, cut)
+            if not words:
+                break
+        else:
+            examples.found(cut)
+            yield _one_example(suspect, words, 2)
+            return
 
 
 def _is_of_penalty(off: Array, at: Array, width: Array, count: int, setting: Setting) -> bool:
     """Whether what is left is the share that one example has in a penalty."""
-    if off.size < 2 or not at.all():
+    if at.size < 2 or not at.all():
         return False
     q = off[0] / at[0]
     close = max(CLOSE, float(width[0] / abs(off[0])))
-    if close > 1e-4:
+    if close > 1e-4 or (np.abs(off[1:] - q * at[1 : off.size]) > width.sum()).any():
         return False
-    named = setting.names.of_penalty(abs(q) * count, close)
-    return bool(named) and bool(abs(off[1] - q * at[1]) <= width.sum())
+    return bool(setting.names.of_penalty(abs(q) * count, close))
 
 
 def _unknown(suspect: Suspect, words: str) -> Guess:
