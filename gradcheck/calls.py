@@ -135,6 +135,8 @@ class Taking:
         try:
             arguments = list(inspect.signature(function).parameters.values())
         except (TypeError, ValueError):
+            if like:  # functions of NumPy have no signature before version 2
+                return replace(like, called=called, function=function, positional=like.sequence)
             raise InvalidInput(
                 f"`{called}` does not tell the names of its arguments; wrap it in a function "
                 f"such as def {called}({', '.join(names)})"

@@ -130,7 +130,7 @@ class Outcome:
     said : str
         Why nothing more is known, if so.
     remark : str
-        What else there is to say of the data, or of larger ones.
+        What else there is to say of the data.
     last : GradientReport or None
         What was heard last.
     """
@@ -195,6 +195,9 @@ class _Ear:
     def hear(self, report: GradientReport) -> None:
         self.outcome.hear(report)
         self.seen(self.outcome)
+
+    def amend(self, report: GradientReport) -> None:
+        """The report of a failure comes with its exception."""
 
 
 @contextmanager
@@ -292,7 +295,6 @@ def drawn(
             outcome.said = getattr(error, "message", "")
         except GradientError as error:
             outcome.report, outcome.verdict = error.report, Verdict.FAIL
-            outcome.remark = _remark(error)
         except hypothesis.errors.HypothesisException as error:
             outcome.verdict = Verdict.INCONCLUSIVE
             outcome.said = in_short(error)
@@ -460,7 +462,6 @@ def by_test(
         except AssertionError as error:
             outcome.verdict = Verdict.FAIL
             outcome.report = report = getattr(error, "report", None)
-            outcome.remark = _remark(error)
             if report is None:
                 outcome.said = f"{name}: {in_short(error)}, at {targets.place_of(error)}"
             elif report.verdict == Verdict.INCONCLUSIVE:
@@ -484,9 +485,3 @@ def _seeded(test: Any, examples: int | None, seed: int, name: str) -> Any:
         except hypothesis.errors.InvalidArgument:
             raise InvalidInput(f"--examples: {name} says by @settings how many it draws") from None
     return hypothesis.seed(seed)(test)
-
-
-def _remark(error: BaseException) -> str:
-    """The note of a failing example that tells what larger ones say."""
-    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith("with ")]
-    return "\n".join(notes)

@@ -170,6 +170,9 @@ class _Ears:
         self.checks += 1
         self.wrong += str(report.verdict) == "FAIL"
 
+    def amend(self, report: Any) -> None:
+        """It is counted already."""
+
 
 def _is_of_hypothesis(excinfo: pytest.ExceptionInfo[BaseException] | None) -> bool:
     """Whether Hypothesis complains by itself, of slow draws for instance."""

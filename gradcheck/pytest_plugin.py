@@ -241,6 +241,12 @@ class Listener:
         if self.keeps_reports:
             self.record.reports.append(report.to_json(indent=None))
 
+    def amend(self, report: GradientReport) -> None:
+        """Take a report in place of the last, which says less."""
+        self.unsettled = "" if report else str(report)
+        if self.keeps_reports:
+            self.record.reports[-1:] = [report.to_json(indent=None)]
+
     def follow(self, report: pytest.TestReport) -> None:
         """Note how the test went, and at its end send the record with pytest's report."""
         record = self.record

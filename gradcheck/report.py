@@ -437,6 +437,8 @@ class GradientReport:
     reproduce : str
         The point and the data of the check, in short; where they were drawn, code that repeats
         it.
+    larger : str
+        What the check says at a larger draw, where it says something else.
     blame : Blame or None
         Which equations are wrong, where probes allow to tell.
     convention : str
@@ -451,6 +453,7 @@ class GradientReport:
     approximate: float = 0.0
     diagnoses: tuple[Diagnosis, ...] = ()
     reproduce: str = ""
+    larger: str = ""
     blame: Blame | None = None
     convention: str = ""
 
@@ -500,6 +503,8 @@ class GradientReport:
             Whether to mark the verdict for a terminal.
         """
         lines = self._passed() if self.verdict == Verdict.PASS else self._not_passed()
+        if self.larger:
+            lines = [self.larger, "the smallest draw that fails, where much looks alike:", *lines]
         lines = [part for line in lines for part in _wrapped(line)]
         if len(lines) > LINES:
             # The end tells how to go on, so that the middle is left out.
@@ -601,6 +606,7 @@ class GradientReport:
             "equation": self.equation,
             "inherited": list(self.blame.inherited) if self.blame else [],
             "reproduce": self.reproduce,
+            "larger": self.larger,
             "equations": dict(self.blame.texts) if self.blame else {},
             "terms": dict(self.blame.terms) if self.blame else {},
             "convention": self.convention,
@@ -665,10 +671,13 @@ class GradientReport:
         passed = sum(block.count(Verdict.PASS) for block in self.blocks.values())
         all_of = _count(self.entries, "entr", "y", "ies")
         text = all_of if passed == self.entries else f"{passed} of {all_of}"
+        resolved = f"resolution {self.resolution:.1e}: no larger relative error could pass"
+        if np.isnan(self.resolution):
+            resolved = "no resolution: what passes lies between the slopes of kinks"
         lines = [
             f"checked: {text} of {some(list(self.blocks), quote='')}, "
             f"by {_count(self.evaluations, 'evaluation')} of the cost",
-            f"resolution {self.resolution:.1e}: no larger relative error could pass",
+            resolved,
         ]
         if self.convention:
             lines[1] += f"; {self.convention}"

@@ -39,6 +39,7 @@ from gradcheck.reproduction import assigned, snippet
 from gradcheck.shapespec import HUGE, INFINITY, Interval, Spec, parse
 from gradcheck.sizes import Sizes
 from gradcheck.verdict import Verdict
+from gradcheck.watch import amended, unheard
 
 __all__ = ["given", "shapes"]
 
@@ -313,8 +314,8 @@ class _Checker:
             hypothesis.note(repeated())
             raise
         if report.verdict == Verdict.FAIL:
-            self._tell_larger(arrays, report)
-            raise GradientError(replace(report, reproduce=repeated()))
+            larger = self._of_larger(arrays, report)
+            raise GradientError(amended(replace(report, reproduce=repeated(), larger=larger)))
         if report.verdict != Verdict.PASS:
             _reject(_reason(report), arrays, report)
         hypothesis.target(_ratio(report), label="distance from the derivative, in error bars")
@@ -323,22 +324,23 @@ class _Checker:
             tally.checked += 1
         return report
 
-    def _tell_larger(self, arrays: Arrays, report: GradientReport) -> None:
-        """Note what a larger point says, since at sizes of 1 and 2 many mistakes are the same."""
+    def _of_larger(self, arrays: Arrays, report: GradientReport) -> str:
+        """What a larger point says, since at sizes of 1 and 2 many mistakes look the same."""
         tally = _tally.get()
         if tally is None:
-            return
+            return ""
         if tally.larger is None:
             tally.larger = self._at_larger(arrays, report)
         where, said = tally.larger
-        if said != _headline(report):
-            hypothesis.note(f"at other sizes, {where}: {said}")
+        same = said == _headline(report) or where == _sizes(arrays)
+        return "" if same else f"{said} (at {where})"
 
     def _at_larger(self, arrays: Arrays, report: GradientReport) -> tuple[str, str]:
         """Sizes and headline of a point whose sizes differ, or of the first draw that failed."""
         larger = distinct(self.spec, scale=self.scale)
         try:
-            found = self._report(larger)
+            with unheard():
+                found = self._report(larger)
         except Exception:
             found = report
         if found.verdict != Verdict.FAIL:

@@ -4,6 +4,7 @@
 ...     options = {"resolution": 1e-3}
 ...     def hear(self, report):
 ...         print(report)
+...     amend = hear
 >>> with watching(Printer()):
 ...     result = watched(lambda **options: options)(wrt="W1")
 {'resolution': 0.001, 'wrt': 'W1'}
@@ -21,7 +22,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar, cast
 
-__all__ = ["Change", "Watcher", "altering", "watched", "watching"]
+__all__ = ["Change", "Watcher", "altering", "amended", "unheard", "watched", "watching"]
 
 Check = TypeVar("Check", bound=Callable[..., Any])
 
@@ -39,6 +40,9 @@ class Watcher(Protocol):
     def hear(self, report: Any) -> None:
         """Take the report of a check that has ended."""
 
+    def amend(self, report: Any) -> None:
+        """Take a report in place of the last, which says less."""
+
 
 _watchers: list[Watcher] = []
 _changes: list[Change] = []
@@ -51,6 +55,9 @@ class _Nobody:
     options: Mapping[str, Any] = {}
 
     def hear(self, report: Any) -> None:
+        pass
+
+    def amend(self, report: Any) -> None:
         pass
 
 
@@ -72,6 +79,23 @@ def altering(change: Change) -> Iterator[None]:
         yield
     finally:
         _changes.remove(change)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Let nobody hear of the checks made inside, which are part of another."""
+    token = _within.set(True)
+    try:
+        yield
+    finally:
+        _within.reset(token)
+
+
+def amended(report: Any) -> Any:
+    """The report, told again to whoever heard of it when it said less."""
+    if _watchers and not _within.get():
+        _watchers[-1].amend(report)
+    return report
 
 
 def watched(check: Check) -> Check:

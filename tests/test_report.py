@@ -260,6 +260,7 @@ REPORT = [
     "equation",
     "inherited",
     "reproduce",
+    "larger",
     "equations",
     "terms",
     "convention",

@@ -230,13 +230,18 @@ def test_right_and_wrong_gradients_of_other_functions(name):
     assert max(n for array in arrays_of(error).values() for n in np.shape(array)) <= 3
 
 
-def test_what_a_larger_point_says_is_noted():
+def test_what_a_larger_point_says_comes_first():
     """Among sizes of 1 and 2 a factor of 2 may be any of them, or the derivative of a square."""
     spec, cost, _, bad = FUNCTIONS["softmax"]
 
     error = caught(quiet(given(spec, cost=cost, grad=bad)(nothing)))
 
-    assert "at other sizes, k=3, n=4, m=5: FAIL: `db` is 5 times too large; 5 = m" in notes(error)
+    larger, smallest, headline, *_ = str(error).splitlines()
+    assert larger.startswith("FAIL: `db` is 5 times too large; 5 = m: ")
+    assert larger.endswith(" (at k=3, n=4, m=5)")
+    assert smallest.startswith("the smallest draw that fails")
+    assert headline.startswith("FAIL: `db` is ")
+    assert error.report.to_dict()["larger"] == larger
 
 
 def test_drawn_arguments_stand_beside_others():
