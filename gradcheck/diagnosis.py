@@ -21,7 +21,7 @@ import numpy as np
 from gradcheck.hypotheses import CERTAIN, Array, Guess, Setting, Suspect, factors, guesses
 from gradcheck.kinds import KINDS
 from gradcheck.names import Names
-from gradcheck.patterns import of_example, patterns, unexplained, unmeasured, where
+from gradcheck.patterns import at_kinks, of_example, patterns, unexplained, unmeasured, where
 from gradcheck.structure import Finding
 
 __all__ = ["Diagnosis", "Sure", "diagnose", "of_findings"]
@@ -318,6 +318,8 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
     found = list(_not_finite(suspect))
     if found and not (suspect.wrong & np.isfinite(suspect.claim)).any():
         return found
+    if not found and suspect.kinks is not None and not (suspect.wrong & ~suspect.kinks).any():
+        return [_diagnosis(at_kinks(suspect), suspect, 1)]
     if not suspect.known.any():
         return found or [_diagnosis(unmeasured(suspect), suspect, 1)]
     fits = guesses(suspect, setting)

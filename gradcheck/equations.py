@@ -297,10 +297,14 @@ def _blamed(
         alone = check(forward.piece(name), {name: claim}, {name: value}, inner=inner)
         evaluations += alone.evaluations
         if alone.verdict == Verdict.FAIL:
-            told, more = _of_layer(forward, name, claim, check, known)
-            evaluations += more
             gradient = report.blocks[name].gradient
-            diagnoses += [diagnosis.named(gradient) for diagnosis in told or alone.diagnoses]
+            elsewhere = [d for d in report.diagnoses if d.kind == "swapped" and _is_of(d, name)]
+            if elsewhere:
+                diagnoses += [d for d in elsewhere if d not in diagnoses]
+            else:
+                told, more = _of_layer(forward, name, claim, check, known)
+                evaluations += more
+                diagnoses += [d.named(gradient) for d in told or alone.diagnoses]
             wrong.append(name)
         elif failed:
             right.append(name)
@@ -407,6 +411,11 @@ def term(equation: str, kind: str) -> str:
     pattern = next((p for p, kinds in TERMS.items() if kind in kinds), "")
     found = re.search(pattern, right) if pattern else None
     return found[0] if found else right
+
+
+def _is_of(diagnosis: Diagnosis, name: str) -> bool:
+    """Whether a diagnosis of two blocks is of this one."""
+    return diagnosis.block == name or f"`{name}`" in diagnosis.evidence
 
 
 def _of_layer(

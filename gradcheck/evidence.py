@@ -18,7 +18,7 @@ import numpy as np
 from gradcheck.ablation import Examples, penalty_of
 from gradcheck.comparison import Comparison
 from gradcheck.diagnosis import Diagnosis, diagnose, of_findings
-from gradcheck.differences import FIRST, Indices, Point, first_pass
+from gradcheck.differences import FIRST, Indices, Nature, Point, first_pass
 from gradcheck.elsewhere import Elsewhere
 from gradcheck.functions import Cost
 from gradcheck.hypotheses import Setting, Suspect
@@ -128,6 +128,7 @@ def suspects(x: Values, claim: Claim, comparison: Comparison) -> dict[str, Suspe
         # Where a block has failed, not every entry is refined; what is off is wrong all the same.
         skipped = made.decision.reason[:, 0] == "skipped"
         off = np.abs(values - made.found.derivative[:, 0]) > made.found.error[:, 0]
+        failed = made.decision.verdict[:, 0] == Verdict.FAIL
         rounding = 4 * claim.eps[block.name] * np.abs(values[np.isfinite(values)]).max(initial=0.0)
         found[block.name] = _suspect(
             block,
@@ -135,8 +136,10 @@ def suspects(x: Values, claim: Claim, comparison: Comparison) -> dict[str, Suspe
             made.found.derivative[:, 0],
             made.found.error[:, 0] + rounding,
             x[block.slice],
-            (made.decision.verdict[:, 0] == Verdict.FAIL) | (skipped & off),
+            failed | (skipped & off),
             block.name in claim.whole,
+            ~failed & (made.decision.verdict[:, 0] != Verdict.PASS) & ~(skipped & ~off),
+            failed & (made.found.nature[:, 0] == Nature.KINK),
         )
     return found
 
@@ -149,12 +152,17 @@ def _suspect(
     at: Values,
     wrong: Any,
     whole: bool = False,
+    unsure: Any = None,
+    kinks: Any = None,
 ) -> Suspect:
+    flags = [np.zeros(claim.size, dtype=bool) if a is None else a for a in (wrong, unsure, kinks)]
     if block.is_complex:
         claim, truth, at = (part[0::2] + 1j * part[1::2] for part in (claim, truth, at))
-        bar, wrong = np.hypot(bar[0::2], bar[1::2]), wrong[0::2] | wrong[1::2]
-    claim, truth, bar, at, wrong = (a.reshape(block.shape) for a in (claim, truth, bar, at, wrong))
-    return Suspect(block.name, claim, truth, bar, at, wrong, whole)
+        bar, flags = np.hypot(bar[0::2], bar[1::2]), [a[0::2] | a[1::2] for a in flags]
+    claim, truth, bar, at, wrong, unsure, kinks = (
+        a.reshape(block.shape) for a in (claim, truth, bar, at, *flags)
+    )
+    return Suspect(block.name, claim, truth, bar, at, wrong, whole, unsure, kinks)
 
 
 def _may_be_summed(array: Values, block: Block) -> bool:

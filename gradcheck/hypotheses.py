@@ -58,6 +58,10 @@ class Suspect:
         Entries that fail.
     whole : bool
         Whether the claim came as whole numbers.
+    open : ndarray of bool, optional
+        Entries of which it is not known whether they are right.
+    kinks : ndarray of bool, optional
+        Wrong entries at which the cost has a kink.
     """
 
     name: str
@@ -67,6 +71,8 @@ class Suspect:
     at: Array
     wrong: Array
     whole: bool = False
+    open: Array | None = None
+    kinks: Array | None = None
 
     @classmethod
     def of(cls, name: str, truth: Array, claim_times: float = 1.0) -> Suspect:
@@ -77,8 +83,14 @@ class Suspect:
 
     def part(self, mask: Array) -> Suspect:
         """The entries of a mask, as a vector."""
-        arrays = ("claim", "truth", "bar", "at", "wrong")
-        return replace(self, **{name: getattr(self, name)[mask] for name in arrays})
+        arrays = {n: v[mask] for n, v in vars(self).items() if n in PER_ENTRY and v is not None}
+        return replace(self, **arrays)
+
+    @property
+    def right(self) -> Array:
+        """Entries that are known to be right."""
+        right: Array = self.known & ~self.wrong
+        return right if self.open is None else right & ~self.open
 
     @cached_property
     def known(self) -> Array:
@@ -96,6 +108,10 @@ class Suspect:
     def shape(self) -> tuple[int, ...]:
         """Shape of the block."""
         return self.claim.shape
+
+
+PER_ENTRY = ("claim", "truth", "bar", "at", "wrong", "open", "kinks")
+"""The arrays of a `Suspect`."""
 
 
 @dataclass(frozen=True)
@@ -826,8 +842,8 @@ SIMPLE_KINDS: tuple[Hypothesis, ...] = (
     repetitions,
     sums,
     magnitudes,
-    penalties,
     offsets,
+    penalties,
     limits,
 )
 OTHER_KINDS: tuple[Hypothesis, ...] = (
@@ -946,8 +962,9 @@ def _times(c: complex) -> str:
     if not np.isreal(c):
         return f"{complex(c):.6g} times what is due"
     size = float(np.real(c))
+    share = f"{abs(size - 1):.3g} of what is due"
     if size < 0:
         return f"{size:.6g} times what is due"
     if size >= 1:
-        return f"{size:.6g} times too large" if size > 1.01 else f"too large by {size - 1:.3g}"
-    return f"{1 / size:.6g} times too small" if size < 0.99 else f"too small by {1 - size:.3g}"
+        return f"{size:.6g} times too large" if size > 1.01 else f"too large by {share}"
+    return f"{1 / size:.6g} times too small" if size < 0.99 else f"too small by {share}"

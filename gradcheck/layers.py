@@ -108,7 +108,7 @@ def check_vjp(
     everything = (*report.findings, *findings)
     diagnoses = of_findings(findings, {}, {}, Names()) + layer.passed_on(report, cotangent)
     told = {d.block for d in diagnoses}
-    ignored = any(finding.code == "cotangent-ignored" for finding in findings)
+    ignored = any(f.code == "cotangent-ignored" and f.block is None for f in findings)
     diagnoses += [d for d in report.diagnoses if d.block not in told and not ignored]
     said = f"{report.reproduce or 'the same call again'}; cotangents by default_rng({seed})"
     return replace(
@@ -242,7 +242,9 @@ class _Layer:
         before = copy_arrays(given)
         findings: list[Finding] = []
         try:
-            first = self._values(self.backward(given, cache))
+            result = self._arranged(self.backward(given, cache))
+            first = self._values_of(result)
+            parts = {n: _numbers(self._of(result, n)) for n in self.params if first is not None}
             if not _equal(given, before):
                 findings.append(structure.of_changed_cotangent())
             again = self._values(self.backward(self.outputs.build(cotangent), cache))
@@ -268,11 +270,17 @@ class _Layer:
             return findings
         eps = max(np.finfo(np.asarray(leaf).dtype).eps for leaf in _leaves(self.params))
         size = np.abs([first, theirs, both]).max()
+        ignored = [n for n in self.params if _are_the_same(parts[n], _numbers(self._of(second, n)))]
         if np.array_equal(first, theirs) and first.any():
             findings.append(structure.of_ignored_cotangent())
+        elif ignored:
+            findings += map(structure.of_ignored_cotangent, ignored)
         elif np.abs(both - first - theirs).max() > LINEAR * eps * size * first.size**0.5:
             findings.append(structure.of_nonlinearity())
         return findings
+
+    def _of(self, gradients: Any, name: str) -> Any:
+        return gradients.get(f"d{name}", gradients.get(name))
 
     def _values(self, result: Any) -> Values | None:
         return self._values_of(self._arranged(result))
@@ -280,12 +288,20 @@ class _Layer:
     def _values_of(self, gradients: Any) -> Values | None:
         """All numbers of the gradients in one vector; None if they have no such form."""
         try:
-            leaves = (gradients.get(f"d{n}", gradients.get(n)) for n in self.params)
-            parts = [np.asarray(part).ravel() for leaf in leaves for part in _leaves(leaf)]
-            numbers = np.concatenate(parts)
+            numbers = np.concatenate([_numbers(self._of(gradients, n)) for n in self.params])
         except Exception:
             return None
         return numbers if numbers.dtype.kind in "fc" else None
+
+
+def _numbers(gradient: Any) -> Values:
+    """A copy of the numbers of a gradient, in one vector."""
+    return np.concatenate([np.asarray(part).ravel() for part in _leaves(gradient)])
+
+
+def _are_the_same(one: Values, other: Values) -> bool:
+    """Whether two gradients are the same, and not 0."""
+    return bool(np.array_equal(one, other) and one.any())
 
 
 def _named(forward: Any, inputs: Any) -> dict[str, Any]:

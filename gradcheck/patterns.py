@@ -13,6 +13,7 @@ A row, an entry, one side of the diagonal, negative values; the part of one exam
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from gradcheck.hypotheses import (
 from gradcheck.names import CLOSE
 from gradcheck.verdict import FLOOR
 
-__all__ = ["PLACES", "of_example", "patterns", "unexplained", "unmeasured", "where"]
+__all__ = ["PLACES", "at_kinks", "of_example", "patterns", "unexplained", "unmeasured", "where"]
 
 PLACES = {"unexplained", "single-entry", "single-row", "single-column"}
 """Kinds that say where a mistake is, and not what it is."""
@@ -54,7 +55,7 @@ def patterns(suspect: Suspect, setting: Setting) -> list[Guess]:
 
 def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """Only some entries are wrong: which, and in what they differ."""
-    wrong, right = suspect.wrong & suspect.known, suspect.known & ~suspect.wrong
+    wrong, right = suspect.wrong & suspect.known, suspect.right
     count, rest = np.count_nonzero(wrong), np.count_nonzero(right)
     if not count or not rest:
         return
@@ -81,10 +82,27 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         return
     what = how[0].evidence.replace(" everywhere", "").replace(" in every entry", "") if how else ""
     what = what or f"is off by up to {_share(suspect)}"
-    evidence = f"{place or f'in {count} entries'} {what}; right in the other {rest}"
+    evidence = f"{place or f'in {count} entries'} {what}; {_right(suspect, rest)}"
     for kind in kinds:
         # What is right elsewhere could have refuted that the mistake is here alone.
         yield Guess(kind, evidence, suspect.claim, suspect.bar, free=int(count - rest))
+
+
+def _right(suspect: Suspect, rest: int) -> str:
+    """How many entries are right, and whether those are all the others."""
+    others = suspect.wrong.size - np.count_nonzero(suspect.wrong)
+    return f"right in the other {rest}" if rest == others else f"right in {rest} of {others} others"
+
+
+def at_kinks(suspect: Suspect) -> Guess:
+    """Mistakes at kinks alone, where no derivative predicts a value."""
+    place = where(suspect.wrong) or f"in {np.count_nonzero(suspect.wrong)} entries"
+    rest = int(np.count_nonzero(suspect.right))
+    words = f"{place} is wrong, at a kink of the cost" + (f"; {_right(suspect, rest)}" * bool(rest))
+    one = np.count_nonzero(suspect.wrong) == 1 < suspect.wrong.size
+    return replace(
+        _unknown(suspect, words, AT_KINKS), kind="single-entry" if one else "unexplained"
+    )
 
 
 def _kinds_of_place(wrong: Array) -> list[str]:
@@ -124,8 +142,7 @@ def where(mask: Array, suspect: Suspect | None = None) -> str:
             ordinal = ", the last," if k == n - 1 else ", the first," if k == 0 else ""
             return f"in {thing} {k}{of}{ordinal}"
         if np.take(mask, places, axis).all() and len(places) < n:
-            shown = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
-            return f"in {thing}s {shown}{of}"
+            return f"in {thing}s {_listed(places)}{of}"
     if mask.ndim == 2 and mask.shape[0] == mask.shape[1]:
         off = index[:, 0] - index[:, 1]
         for test, words in (
@@ -137,6 +154,14 @@ def where(mask: Array, suspect: Suspect | None = None) -> str:
             if test:
                 return words
     return _where_by_value(mask, suspect) if suspect else ""
+
+
+def _listed(places: list[int]) -> str:
+    """Places in a row as a range, others one by one."""
+    first, last = places[0], places[-1]
+    if len(places) > 3 and last - first == len(places) - 1:
+        return f"{first} to {last}"
+    return ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
 
 
 def _where_by_value(mask: Array, suspect: Suspect) -> str:
@@ -258,9 +283,13 @@ def _is_of_penalty(off: Array, at: Array, width: Array, count: int, setting: Set
     return bool(setting.names.of_penalty(abs(q) * count, close))
 
 
-def _unknown(suspect: Suspect, words: str) -> Guess:
+AT_KINKS = "check at another point, or give a value that on_kink= allows"
+"""What mends a value at a kink."""
+
+
+def _unknown(suspect: Suspect, words: str, hint: str = "") -> Guess:
     """A guess that explains nothing."""
-    return Guess("unexplained", words, np.full(suspect.shape, np.nan), suspect.bar)
+    return Guess("unexplained", words, np.full(suspect.shape, np.nan), suspect.bar, hint=hint)
 
 
 def unexplained(suspect: Suspect) -> Guess:
@@ -286,10 +315,11 @@ def _shape_of_residual(suspect: Suspect) -> str:
     wrong = suspect.wrong & suspect.known
     residual, blur = _residual(suspect)
     count, known = int(np.count_nonzero(wrong)), int(np.count_nonzero(suspect.known))
+    rest = int(np.count_nonzero(suspect.right))
     text = f"is off in {count} of {known} entries by up to {_share(suspect)}"
     place = where(wrong, suspect)
-    if place and count < known:
-        return f"{place} is off by up to {_share(suspect)}; right in the other {known - count}"
+    if place and rest:
+        return f"{place} is off by up to {_share(suspect)}; {_right(suspect, rest)}"
     if min(residual.shape) > 1:
         rank = int(np.count_nonzero(np.linalg.svd(residual, compute_uv=False) > blur))
         if rank == 1:

@@ -666,13 +666,14 @@ def of_nonlinearity() -> Finding:
     )
 
 
-def of_ignored_cotangent() -> Finding:
-    """A finding about a backward step that does not use its cotangent."""
+def of_ignored_cotangent(block: str | None = None) -> Finding:
+    """A finding about a backward step that does not use its cotangent, all in all or in a block."""
+    gives = f"`d{block}` is the same" if block else "`backward` gives the same gradients"
     return Finding(
         "cotangent-ignored",
-        None,
+        block,
         "error",
-        "`backward` gives the same gradients whatever cotangent comes in",
+        f"{gives} whatever cotangent comes in",
         "it multiplies the cotangent by a Jacobian",
         "multiply by the cotangent that comes in",
     )
