@@ -82,7 +82,7 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         return
     what = how[0].evidence.replace(" everywhere", "").replace(" in every entry", "") if how else ""
     what = what or f"is off by up to {_share(suspect)}"
-    evidence = f"{place or f'in {count} entries'} {what}; {_right(suspect, rest)}"
+    evidence = f"{place or f'in {count} entries'} {what}; {_right(suspect, int(rest))}"
     for kind in kinds:
         # What is right elsewhere could have refuted that the mistake is here alone.
         yield Guess(kind, evidence, suspect.claim, suspect.bar, free=int(count - rest))
@@ -319,7 +319,7 @@ def _shape_of_residual(suspect: Suspect) -> str:
     text = f"is off in {count} of {known} entries by up to {_share(suspect)}"
     place = where(wrong, suspect)
     if place and rest:
-        return f"{place} is off by up to {_share(suspect)}; {_right(suspect, rest)}"
+        return f"{place} is off by up to {_share(suspect)}; {_right(suspect, int(rest))}"
     if min(residual.shape) > 1:
         rank = int(np.count_nonzero(np.linalg.svd(residual, compute_uv=False) > blur))
         if rank == 1:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,9 @@ __all__ = ["LARGEST", "Sizes"]
 LARGEST = 6
 """Largest size of a dimension without a range: networks so small show every known mistake, and a
 check of all their entries takes milliseconds."""
+
+ENTRIES, MOST_ENTRIES = LARGEST**5, 10_000_000
+"""Of an array without ranges, so that one of high rank stays small; and of any array."""
 
 MANY = 12
 """Among more sizes than these, the smallest and those chosen before would be rare."""
@@ -82,6 +86,19 @@ class Sizes:
         self.linked = _linked(self.free, relations)
         self.options = lru_cache(maxsize=4096)(self._options)
         self._find_any(relations)
+        self._refuse_huge()
+
+    def _refuse_huge(self) -> None:
+        """Point at an array that could fill the memory."""
+        largest = {name: found[-1] for name, found in self.ranges.items()}
+        sizes = {name: self.full(name, largest) for name in self.names}
+        for array in self.spec.arrays:
+            entries = math.prod(size.value(sizes) for size in array.shape)
+            if entries > MOST_ENTRIES:
+                raise array.place.error(
+                    f"`{array.name}` has up to {entries:,} entries; let its dimensions be smaller, "
+                    f"so that it has {MOST_ENTRIES:,} at most"
+                )
 
     def choose(self, among: Callable[[Sequence[Any]], Any]) -> dict[str, int]:
         """Sizes of all dimensions.
@@ -281,8 +298,16 @@ def _ranges(spec: Spec, free: Sequence[str], relations: Sequence[Relation]) -> d
     for name in free:
         least = low.get(name, 1)
         most = high.get(name, max(LARGEST, least + LARGEST - 1))
+        if name not in high and name not in low:
+            most = _largest(spec, name)
         found[name] = said.get(name, range(least, max(most, least) + 1))
     return found
+
+
+def _largest(spec: Spec, name: str) -> int:
+    """Largest size of a dimension that nothing bounds."""
+    ranks = [len(a.shape) for a in spec.arrays if any(name in size.names for size in a.shape)]
+    return max(2, min(LARGEST, int(ENTRIES ** (1 / max(ranks, default=1)) + 0.5)))
 
 
 def _linked(free: Sequence[str], relations: Sequence[Relation]) -> dict[str, tuple[str, ...]]:

@@ -114,7 +114,7 @@ def test_relations_that_cannot_hold_are_pointed_at(spec, place):
 
 
 def test_many_sizes_are_found_without_trying_all():
-    sizes = Sizes(parse("X: n m k; n=1..2000; m=1..2000; k=1..2000; n < m; m < k"))
+    sizes = Sizes(parse("X: n m; Y: k; n=1..2000; m=1..2000; k=1..2000; n < m; m < k"))
 
     assert all(choice["n"] < choice["m"] < choice["k"] for choice in every(sizes))
 
@@ -140,3 +140,13 @@ def test_sizes_of_given_arrays_are_measured():
         sizes.measured({**arrays, "Y": np.ones(5)})
     with pytest.raises(InvalidInput, match="`s` is missing"):
         sizes.measured({"X": np.ones((2, 3)), "Y": np.ones(4)})
+
+
+def test_arrays_of_high_rank_stay_small_and_huge_ones_are_refused():
+    high = Sizes(parse("X: " + "n " * 10))
+    assert high.choose(lambda options: options[-1]) == {"n": 2}
+
+    with pytest.raises(InvalidInput, match="`X` has up to 100,000,000 entries") as raised:
+        Sizes(parse("Y: m; X: n m; n = 1..10000; m = 1..10000"))
+
+    assert str(raised.value).splitlines()[-1].index("^") == 4 + len("Y: m; ")
