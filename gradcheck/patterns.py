@@ -56,7 +56,7 @@ def patterns(suspect: Suspect, setting: Setting) -> list[Guess]:
 def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """Only some entries are wrong: which, and in what they differ."""
     wrong, right = suspect.wrong & suspect.known, suspect.right
-    count, rest = np.count_nonzero(wrong), np.count_nonzero(right)
+    count, rest = int(np.count_nonzero(wrong)), int(np.count_nonzero(right))
     if not count or not rest:
         return
     part = suspect.part(wrong)

@@ -334,6 +334,16 @@ def test_value_between_the_slopes_of_a_kink_gets_what_the_user_says(on_kink, ver
     assert check_gradient(kinked, 0.5, 0.0, on_kink=on_kink).verdict == verdict
 
 
+def test_middle_of_the_slopes_fails_where_values_at_kinks_must():
+    x = np.array([0.0, 1.0, -2.0])
+    report = check_gradient(kinked, np.sign, x, on_kink="fail")
+
+    assert report.verdict == Verdict.FAIL
+    assert [d.kind for d in report.diagnoses] == ["single-entry"]
+    assert "at a kink" in report.diagnoses[0].evidence
+    assert check_gradient(kinked, np.sign, x, on_kink="accept")
+
+
 @pytest.mark.parametrize("claim", [1.5, -1.1, 3.0, -100.0])
 @pytest.mark.parametrize("on_kink", ["inconclusive", "accept", "fail"])
 def test_value_outside_both_slopes_of_a_kink_fails(claim, on_kink):

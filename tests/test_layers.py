@@ -170,6 +170,16 @@ def test_ignored_cotangent_is_named():
     assert "cotangent-ignored" in codes(report)
 
 
+def test_cotangent_ignored_for_one_input_is_named_with_it():
+    def backward(dout, cache):
+        *others, _ = dense_backward(dout, cache)
+        return (*others, dense_backward(np.ones_like(dout), cache)[-1])
+
+    report = check_vjp(dense, backward, (x, w, b))
+
+    assert [(d.kind, d.block) for d in report.diagnoses] == [("cotangent-ignored", "b")]
+
+
 def test_backward_step_must_be_linear():
     report = check_vjp(relu, lambda dout, x: np.abs(dout) * (x > 0) * np.sign(dout[0, 0]), x)
 

@@ -1,5 +1,7 @@
 """Of a mistake that nothing explains whole it is told where in the block it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -133,3 +135,12 @@ def test_residual_without_a_pattern_is_told_by_its_size():
 
     assert kinds == ["unexplained"]
     assert evidence.endswith("no known kind of mistake gives these values")
+
+
+def test_entries_that_are_not_known_to_be_right_are_not_counted_as_right():
+    claim = changed(4, 0)
+    unsure = np.zeros(TRUTH.shape, dtype=bool)
+    unsure[0] = True
+    found = patterns(replace(suspect(claim), open=unsure), LAM)
+
+    assert found[0].evidence == "in row 4, the last, is 0; right in 12 of 16 others"
