@@ -40,7 +40,6 @@ TINY_SHARE, JUMPS = 1e-2, 500.0
 of the entry, may be due to what makes it jump. Of inner solvers stopped early, the differences
 seen were up to 6e-3 of the block, mostly up to 35 jumps and never beyond 300."""
 
-
 SMALL, HIDDEN = 1e-6, 100.0
 """An entry of the point below this share of the largest may have a scale of its own. If what it
 is claimed to do over its own size is below so many units of the noise, steps as small tell
@@ -207,8 +206,8 @@ def compare(
         finer_agree |= coarser_agree & rough
         unsteady |= (off <= SINGLE * block) & rough
         made = decision()
-    if (small & (made.verdict == Verdict.FAIL)).any():
-        at_issue = small & (made.verdict == Verdict.FAIL)
+    at_issue = small & (made.verdict == Verdict.FAIL)
+    if at_issue.any():
         enough = np.where(at_issue, off * units / JUMPS, 0.0).max(axis=0)
         height = jumps_nearby(point.f, point.x, point.noise.sigma, point.spacing, enough)
         unsteady |= small & (off * units <= JUMPS * height)

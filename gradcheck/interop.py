@@ -25,7 +25,7 @@ from gradcheck.errors import InvalidInput
 from gradcheck.framework import Framework
 from gradcheck.jax_function import JaxFunction
 from gradcheck.names import Names
-from gradcheck.report import GradientReport, raised
+from gradcheck.report import GradientReport, asserting
 from gradcheck.structure import Finding, some
 from gradcheck.torch_function import TorchFunction
 from gradcheck.verdict import Verdict
@@ -79,30 +79,7 @@ def check_torch(
     return _checked(framework, options)
 
 
-@watched
-def assert_torch(
-    function: Callable[..., Any], *inputs: Any, allow_inconclusive: bool = False, **options: Any
-) -> GradientReport:
-    """Raise unless the gradient that autograd computes is right.
-
-    Parameters
-    ----------
-    function, *inputs, **options
-        As for `check_torch`.
-    allow_inconclusive : bool
-        As for `assert_gradient`.
-
-    Returns
-    -------
-    GradientReport
-
-    Raises
-    ------
-    GradientError, GradientInconclusive, InvalidInput
-        As for `assert_gradient`.
-    """
-    __tracebackhide__ = True
-    return raised(check_torch(function, *inputs, **options), allow_inconclusive)
+assert_torch = asserting(check_torch, "the gradient that autograd computes is right")
 
 
 @watched
@@ -155,30 +132,7 @@ def check_jax(
     return _checked(framework, options)
 
 
-@watched
-def assert_jax(
-    function: Callable[..., Any], *args: Any, allow_inconclusive: bool = False, **options: Any
-) -> GradientReport:
-    """Raise unless the gradient that JAX computes is right.
-
-    Parameters
-    ----------
-    function, *args, **options
-        As for `check_jax`.
-    allow_inconclusive : bool
-        As for `assert_gradient`.
-
-    Returns
-    -------
-    GradientReport
-
-    Raises
-    ------
-    GradientError, GradientInconclusive, InvalidInput
-        As for `assert_gradient`.
-    """
-    __tracebackhide__ = True
-    return raised(check_jax(function, *args, **options), allow_inconclusive)
+assert_jax = asserting(check_jax, "the gradient that JAX computes is right")
 
 
 def _checked(framework: Framework, options: dict[str, Any]) -> GradientReport:

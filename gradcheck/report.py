@@ -824,7 +824,8 @@ def asserting(check: Callable[..., GradientReport], what: str) -> Callable[..., 
 
     name = check.__name__.replace("check", "assert")
     asserts.__module__, asserts.__name__, asserts.__qualname__ = check.__module__, name, name
-    parameters = (*given.parameters.values(), lenient)
+    # Nothing may stand behind what takes all other options.
+    parameters = sorted([*given.parameters.values(), lenient], key=lambda p: p.kind)
     vars(asserts)["__signature__"] = given.replace(parameters=parameters)
     asserts.__doc__ = f"""Raise unless {what}.
 

@@ -260,10 +260,7 @@ def claimed(targets: Sequence[Any]) -> tuple[Callable[..., Any], Callable[..., A
         If they are nothing of the kind.
     """
     if len(targets) == 2:
-        for noun, target in zip(("COST", "GRAD"), targets, strict=True):
-            if not callable(target):
-                raise InvalidType(f"{noun}: expected a function, got {_kind_of(target)}")
-        return targets[0], targets[1]
+        return _functions(("COST", "GRAD"), targets)
     halves = _halves(targets[0], COSTS, GRADIENTS)
     if halves is not None:
         return halves
@@ -275,6 +272,16 @@ def claimed(targets: Sequence[Any]) -> tuple[Callable[..., Any], Callable[..., A
     )
 
 
+def _functions(
+    nouns: tuple[str, str], targets: Sequence[Any]
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Two targets, each of which must be a function."""
+    for noun, target in zip(nouns, targets, strict=True):
+        if not callable(target):
+            raise InvalidType(f"{noun}: expected a function, got {_kind_of(target)}")
+    return targets[0], targets[1]
+
+
 def layer(targets: Sequence[Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Forward and backward step: two functions, or one object that has both.
 
@@ -284,10 +291,7 @@ def layer(targets: Sequence[Any]) -> tuple[Callable[..., Any], Callable[..., Any
         If they are nothing of the kind.
     """
     if len(targets) == 2:
-        for noun, target in zip(("FORWARD", "BACKWARD"), targets, strict=True):
-            if not callable(target):
-                raise InvalidType(f"{noun}: expected a function, got {_kind_of(target)}")
-        return targets[0], targets[1]
+        return _functions(("FORWARD", "BACKWARD"), targets)
     halves = _halves(targets[0], ("forward",), ("backward",))
     if halves is None:
         raise InvalidType(
