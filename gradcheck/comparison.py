@@ -25,7 +25,7 @@ from gradcheck.differences import (
     on_circle,
 )
 from gradcheck.ladder import Ladder, ladder
-from gradcheck.noise import Values, jumps_nearby, roughness
+from gradcheck.noise import Values, jumps_nearby
 from gradcheck.verdict import SINGLE, Decision, OnKink, Verdict, decide, settled
 
 __all__ = ["Comparison", "Method", "Rules", "compare", "worst_first"]
@@ -200,11 +200,8 @@ def compare(
     off = np.abs(claim - found.derivative)
     small = off <= TINY_SHARE * block
     if ((small | coarser_agree) & (made.verdict == Verdict.FAIL)).any():
-        rough = point.noise.stairs | (
-            roughness(point.f, point.x, point.noise.sigma, point.spacing) > 0
-        )
-        finer_agree |= coarser_agree & rough
-        unsteady |= (off <= SINGLE * block) & rough
+        finer_agree |= coarser_agree & point.rough
+        unsteady |= (off <= SINGLE * block) & point.rough
         made = decision()
     at_issue = small & (made.verdict == Verdict.FAIL)
     if at_issue.any():

@@ -11,6 +11,7 @@ The error of a centered difference with step `h` has two parts: truncation, whic
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.noise import Noise, Values, nearest_power_of_two
+from gradcheck.noise import Noise, Values, nearest_power_of_two, roughness
 
 __all__ = [
     "AMPLIFICATION",
@@ -113,6 +114,12 @@ class Point:
     def scale(self) -> Values:
         """Power of two nearest to the size of each entry, and at least 1."""
         return nearest_power_of_two(np.maximum(1.0, np.abs(self.x)))
+
+    @functools.cached_property
+    def rough(self) -> NDArray[np.bool_]:
+        """Outputs that move in steps, or scatter at distances at which steps begin to matter."""
+        scatter = roughness(self.f, self.x, self.noise.sigma, self.spacing)
+        return self.noise.stairs | (scatter > 0)
 
     def steps(self, entries: Indices, h: Values) -> Steps:
         """Values on both sides of the point.

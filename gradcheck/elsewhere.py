@@ -94,7 +94,7 @@ class Elsewhere:
         least = eps * largest
         sigma = np.maximum(near, least)
         coarse = (sigma > COARSE * least) & (eps <= np.finfo(float).eps)
-        if coarse.any() and not self._is_rough(point):
+        if coarse.any() and not point.rough.any():
             single = _is_single(np.array(seen))
             still, jumps = self._at_edge(values, sigma)
             self.stepping = frozenset(
@@ -106,11 +106,6 @@ class Elsewhere:
             )
         stepping = self.claim.column(lambda _, block: block.name in self.stepping)
         return np.where(stepping, 0.0, sigma[:, None])
-
-    def _is_rough(self, point: Point) -> bool:
-        """Whether the cost itself may move in steps."""
-        rough = noise.roughness(point.f, point.x, point.noise.sigma, point.spacing) > 0
-        return bool((point.noise.stairs | rough).any())
 
     def _at_edge(
         self, values: Callable[[Values], Values], sigma: Values
