@@ -1063,6 +1063,15 @@ def inf_outside(rng: Generator) -> Problem:
     return pose_forbidden(rng, lambda: np.inf)
 
 
+@family
+def own_scales(rng: Generator) -> Problem:
+    """``s sin(x / s)`` with `s` from 1e-8 to 1e8: what the small ones do is near the noise."""
+    n = int(rng.integers(2, 13))
+    scale = log_uniform(rng, -8, 8, n)
+    params = {"x": scale * rng.normal(size=n)}
+    return pose(lambda p: np.sum(scale * np.sin(p["x"] / scale)), params)
+
+
 # An entry, or block, this small beside the largest may be beyond what its cost can show.
 VISIBLE = 1e-3
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from test_equations import check
 
-from gradcheck import html
+from gradcheck.views import html
 
 TARGET = Path(__file__).parent.parent / "docs" / "images" / "page.png"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gradcheck.diagnosis import Diagnosis
     from gradcheck.equations import Intermediates
     from gradcheck.errors import InvalidInput, InvalidType
-    from gradcheck.interop import assert_jax, assert_torch, check_jax, check_torch
+    from gradcheck.frameworks import assert_jax, assert_torch, check_jax, check_torch
     from gradcheck.jacobian import (
         assert_hessian,
         assert_jacobian,
@@ -89,14 +89,14 @@ _HOME = {
     "assert_gradient": "check",
     "assert_hessian": "jacobian",
     "assert_jacobian": "jacobian",
-    "assert_jax": "interop",
-    "assert_torch": "interop",
+    "assert_jax": "frameworks",
+    "assert_torch": "frameworks",
     "assert_vjp": "layers",
     "check_gradient": "check",
     "check_hessian": "jacobian",
     "check_jacobian": "jacobian",
-    "check_jax": "interop",
-    "check_torch": "interop",
+    "check_jax": "frameworks",
+    "check_torch": "frameworks",
     "check_vjp": "layers",
     "given": "strategies",
     "probe": "probes",

@@ -25,13 +25,13 @@ import numpy as np
 from gradcheck import noise, structure
 from gradcheck.bounds import bounds_of
 from gradcheck.comparison import Comparison, Method, Rules, compare
+from gradcheck.diagnosis.elsewhere import Elsewhere
+from gradcheck.diagnosis.evidence import explain
+from gradcheck.diagnosis.names import Names
 from gradcheck.differences import Point
-from gradcheck.elsewhere import Elsewhere
 from gradcheck.equations import Intermediates, judged, named
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.evidence import explain
 from gradcheck.functions import Cost, Function, as_scalar, split_pair
-from gradcheck.names import Names
 from gradcheck.noise import Values
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.probes import unprobed

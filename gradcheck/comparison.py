@@ -40,10 +40,10 @@ TINY_SHARE, JUMPS = 1e-2, 500.0
 of the entry, may be due to what makes it jump. Of inner solvers stopped early, the differences
 seen were up to 6e-3 of the block, mostly up to 35 jumps and never beyond 300."""
 
-SMALL, HIDDEN = 1e-6, 100.0
-"""An entry of the point below this share of the largest may have a scale of its own. If what it
-is claimed to do over its own size is below so many units of the noise, steps as small tell
-nothing, and longer ones may be too long for it: it is not blamed."""
+SMALL = 1e-6
+"""An entry of the point below this share of the largest may have a scale of its own, for which the
+others' steps are too long. It is not blamed unless steps as small as itself bear that out, and it
+does not pass if they know another slope."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,11 @@ def compare(
         suspect = np.zeros(claim.shape, dtype=bool)
     else:
         found, suspect = first_pass(point, entries)
-    finer_agree, coarser_agree, skipped, unsteady, torn = (
-        np.zeros(claim.shape, dtype=bool) for _ in range(5)
+    finer_agree, coarser_agree, skipped, unsteady, torn, hidden, unlike = (
+        np.zeros(claim.shape, dtype=bool) for _ in range(7)
     )
+    own = np.abs(point.x[entries])
+    tiny = (own > 0) & (own < SMALL * np.abs(point.x).max(initial=0.0))
     block, _ = _sizes(claim, found, group, units)
     coarse = np.where(point.noise.stairs, SINGLE, 0.0)
     rounding = np.maximum(4 * eps, coarse) * block
@@ -158,6 +160,9 @@ def compare(
             finer_agree[rows] = finer.finer_steps_support(claim[rows])
             coarser_agree[rows] = finer.coarser_steps_support(claim[rows])
             torn[rows] = finer.gaps
+            small = tiny[rows, None]
+            hidden[rows] = small & ~finer.steps_within_tell(own[rows], claim[rows])
+            unlike[rows] = small & finer.finer_steps_contradict()
 
     def decision() -> Decision:
         # What a claim says of an edge, where slopes have no limit, is no scale for the others.
@@ -176,11 +181,12 @@ def compare(
             approximate=rules.approximate,
             on_kink=rules.on_kink,
         )
-        made = made.because(torn, "gaps").excused(_hidden(point, entries, claim, found), "noise")
+        made = made.because(torn, "gaps").excused(hidden, "noise")
         # The middle of two slopes is what steps of all sizes see at a kink: no excuse for it.
         strict = (found.nature == Nature.KINK) & (rules.on_kink == "fail")
         made = made.excused(finer_agree & ~strict, "rough")
         made = made.excused(unsteady & ~strict, "unsteady")
+        made = made.excused(unlike, "rough", even_passes=True)
         return made.excused(skipped, "skipped", even_passes=True)
 
     early, late = _split(open_rows, group[:, 0])
@@ -245,13 +251,6 @@ def _curves(
             for k in np.flatnonzero(rows == row):
                 curves[row, column] = finer.curve(int(k), column)
     return curves
-
-
-def _hidden(point: Point, entries: Indices, claim: Values, found: Differences) -> NDArray[np.bool_]:
-    """Where an entry is so small beside others that the noise covers all that it could do."""
-    own = np.abs(point.x[entries])[:, None]
-    small = (own > 0) & (own < SMALL * np.abs(point.x).max(initial=0.0))
-    return small & (np.abs(claim - found.derivative) * own <= HIDDEN * point.noise.sigma)
 
 
 def _held_against(claim: Values, found: Differences, made: Decision) -> Differences:

@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.diagnosis import Diagnosis, Sure
+from gradcheck.diagnosis.hypotheses import CERTAIN
+from gradcheck.diagnosis.kinds import KINDS
+from gradcheck.diagnosis.names import Names
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays
-from gradcheck.hypotheses import CERTAIN
-from gradcheck.kinds import KINDS
-from gradcheck.names import Names
 from gradcheck.parameters import Block, Layout, children
 from gradcheck.probes import Recording, recorded
 from gradcheck.report import Blame, GradientReport, overall

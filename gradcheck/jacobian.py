@@ -22,11 +22,11 @@ from gradcheck import noise
 from gradcheck.check import check_gradient, check_options
 from gradcheck.comparison import Comparison, Rules, compare
 from gradcheck.diagnosis import diagnose, of_findings
+from gradcheck.diagnosis.hypotheses import Setting, Suspect
+from gradcheck.diagnosis.names import Names
 from gradcheck.differences import Point, extrapolated
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import Function, as_scalar
-from gradcheck.hypotheses import Setting, Suspect
-from gradcheck.names import Names
 from gradcheck.noise import Values, nearest_power_of_two
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.report import BlockReport, GradientReport, asserting, overall

@@ -116,13 +116,26 @@ class Ladder:
         ndarray of bool, shape (q, p)
         """
         steps, found, noise = self.steps, self.differences, self.noise
-        slope, h = steps.slope[:-1], steps.h[:-1]
-        blur = CONFIDENCE * noise.fine / h + 1.25 * np.abs(np.diff(steps.slope, axis=0))
+        slope, h, blur = self._finer_steps()
         size = np.maximum(np.abs(claim), np.abs(found.derivative))
         moved = (steps.rise[:-1] != 0) | ~noise.quantised | ((claim == 0) & ~noise.stairs)
-        fits = (h < found.step) & moved & (blur < VAGUE * size) & (np.abs(slope - claim) <= blur)
-        fits &= np.abs(slope - found.derivative) > 4 * blur + found.error / SAFETY
-        return _twice_running(fits)
+        fits = moved & (blur < VAGUE * size) & (np.abs(slope - claim) <= blur)
+        return _twice_running(fits & self._contradicts(slope, h, blur))
+
+    def finer_steps_contradict(self) -> Bools:
+        """Where steps finer than those of the derivative know another slope, shape (q, p)."""
+        return _twice_running(self._contradicts(*self._finer_steps()))
+
+    def _finer_steps(self) -> tuple[Values, Values, Values]:
+        """Slopes and steps but for the finest, and by how much each slope may be off."""
+        slope, h = self.steps.slope, self.steps.h[:-1]
+        blur = CONFIDENCE * self.noise.fine / h + 1.25 * np.abs(np.diff(slope, axis=0))
+        return slope[:-1], h, blur
+
+    def _contradicts(self, slope: Values, h: Values, blur: Values) -> Bools:
+        found = self.differences
+        apart: Bools = np.abs(slope - found.derivative) > 4 * blur + found.error / SAFETY
+        return apart & (h < found.step)
 
     def coarser_steps_support(self, claim: Values) -> Bools:
         """Where steps coarser than those of the derivative are much nearer to `claim`.
@@ -141,6 +154,24 @@ class Ladder:
         steps, found = self.steps, self.differences
         near = np.abs(steps.slope - claim) < 0.3 * np.abs(claim - found.derivative)
         return _twice_running((steps.h > found.step) & near) & np.isnan(found.distance)
+
+    def steps_within_tell(self, size: Values, claim: Values) -> Bools:
+        """Where a step of at most half a given size fits the derivative, and not `claim`.
+
+        Parameters
+        ----------
+        size : ndarray, shape (q,)
+        claim : ndarray, shape (q, p)
+
+        Returns
+        -------
+        ndarray of bool, shape (q, p)
+        """
+        steps, derivative = self.steps, self.differences.derivative
+        blur = CONFIDENCE * self.noise.sigma / steps.h
+        tells = np.abs(steps.slope - derivative) <= blur
+        tells &= np.abs(claim - derivative) > 2 * blur
+        return np.asarray((tells & (steps.h <= size[:, None] / 2)).any(axis=0))
 
     def curve(self, row: int, column: int) -> Curve:
         """What all steps say of one entry and one output."""

@@ -28,10 +28,10 @@ from gradcheck import structure
 from gradcheck.check import check_dimensions, check_options, checked
 from gradcheck.comparison import Rules
 from gradcheck.diagnosis import Diagnosis, of_findings
+from gradcheck.diagnosis.kinds import KINDS
+from gradcheck.diagnosis.names import Names
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays, in_short
-from gradcheck.kinds import KINDS
-from gradcheck.names import Names
 from gradcheck.noise import Values
 from gradcheck.parameters import Layout, children, flatten
 from gradcheck.report import GradientReport, asserting, overall

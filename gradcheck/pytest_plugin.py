@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Summary(config), f"{NAME}-summary")
     if config.getoption("gradcheck_audit"):
-        from gradcheck.pytest_audit import Audit
+        from gradcheck.audit.tests import Audit
 
         audit = Audit(config, lambda item: item.stash.get(LISTENER, None))
         config.pluginmanager.register(audit, AUDIT)
@@ -537,7 +537,7 @@ def destination(config: pytest.Config) -> tuple[Path | None, Render]:
 def html_page() -> Render:
     """What makes a page of the data."""
     try:
-        page: Render = import_module("gradcheck.html").page
+        page: Render = import_module("gradcheck.views.html").page
     except ImportError as error:
         raise pytest.UsageError(
             f"--gradcheck-report: no HTML can be written here ({error}): "

@@ -636,7 +636,7 @@ class GradientReport:
             If matplotlib is missing.
         """
         try:
-            figure = import_module("gradcheck.plots").figure
+            figure = import_module("gradcheck.views.plots").figure
         except ImportError as error:
             raise ImportError(
                 f"a plot needs matplotlib ({error}): pip install 'gradcheck[plots]'"
@@ -647,7 +647,7 @@ class GradientReport:
     def _repr_html_(self) -> str | None:
         """The report for notebooks; None, and so the short text, without Jinja2."""
         try:
-            fragment = import_module("gradcheck.html").fragment
+            fragment = import_module("gradcheck.views.html").fragment
         except ImportError:
             return None
         return str(fragment(self))

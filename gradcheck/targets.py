@@ -192,7 +192,7 @@ def _is_own(file: str) -> bool:
     return not (
         file.startswith("<")
         or foreign
-        or path.parent == Path(__file__).parent
+        or path.is_relative_to(Path(__file__).parent)
         or path.is_relative_to(Path(traceback.__file__).parent)
     )
 

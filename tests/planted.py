@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from gradcheck.mistakes import MISTAKES
+from gradcheck.audit.mistakes import MISTAKES
 
 
 @contextmanager

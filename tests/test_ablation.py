@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradcheck import Verdict, check_gradient
-from gradcheck.evidence import SHARE
+from gradcheck.diagnosis.evidence import SHARE
 
 RNG = np.random.default_rng(5)
 X, Y = RNG.normal(size=(9, 4)), RNG.normal(size=(9, 3))

@@ -13,7 +13,7 @@ from gradcheck import (
     check_vjp,
 )
 from gradcheck.audit import Red, Trial, plant, planting, stopping, text, to_dict
-from gradcheck.mistakes import MISTAKES, Planted, Seen
+from gradcheck.audit.mistakes import MISTAKES, Planted, Seen
 
 X = np.array([1.0, -2.0])
 

@@ -14,7 +14,7 @@ pytest.importorskip("playwright", reason="no playwright: pip install 'gradcheck[
 
 from playwright import sync_api
 
-from gradcheck import html
+from gradcheck.views import html
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 

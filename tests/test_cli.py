@@ -13,8 +13,8 @@ from mutants import MUTANTS
 
 import backprop
 import gradcheck
-from gradcheck import cli, verification
-from gradcheck.cli import main
+from gradcheck import cli
+from gradcheck.cli import main, verification
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gradcheck import cli_audit
+from gradcheck.cli import audit as cli_audit
 from gradcheck.cli import main
 
 MODEL = """

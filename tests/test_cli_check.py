@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from planted import only
 
-from gradcheck import cli, cli_check
+from gradcheck import cli
+from gradcheck.cli import check as cli_check
 from gradcheck.cli import main
-from gradcheck.explain import explain, listed
+from gradcheck.cli.explain import explain, listed
 
 MODEL = """
     import numpy as np

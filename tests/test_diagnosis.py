@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck import Verdict, check, check_gradient, check_vjp
-from gradcheck.kinds import KINDS
+from gradcheck.diagnosis.kinds import KINDS
 
 LAM = 0.37
 SHAPES = {"W": (4, 3), "V": (3, 3), "b": (4, 1), "c": (4, 1)}

@@ -19,7 +19,7 @@ import backprop
 import gradcheck
 from gradcheck import check_gradient
 from gradcheck.cli import main
-from gradcheck.kinds import KINDS
+from gradcheck.diagnosis.kinds import KINDS
 
 pytest_plugins = "pytester"
 
@@ -124,7 +124,7 @@ def test_commands_that_are_not_run_have_the_options_they_use(page):
 def check_options(command, files):
     program, *args = [word for word in shlex.split(command) if not re.match(r"\w+=", word)] or [""]
     known = {
-        "gradcheck": sources("gradcheck/*.py"),
+        "gradcheck": sources("gradcheck/**/*.py"),
         "pytest": "-k -m --hypothesis-profile " + sources("gradcheck/pytest_plugin.py"),
         "tox": "-e -p " + sources("tox.ini"),
         "python": sources("benchmarks/*.py") + "-m",

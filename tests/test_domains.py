@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.domains import (
+from gradcheck.strategies.domains import (
     BIG,
     KINDS,
     LARGE,
@@ -19,8 +19,8 @@ from gradcheck.domains import (
     distinct,
     sample,
 )
-from gradcheck.shapespec import parse
-from gradcheck.sizes import Sizes
+from gradcheck.strategies.sizes import Sizes
+from gradcheck.strategies.spec import parse
 
 DOMAINS = {
     "real": lambda x: np.isfinite(x).all(),

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from gradcheck import check, check_gradient, evidence
-from gradcheck.evidence import explain
+from gradcheck import check, check_gradient
+from gradcheck.diagnosis import evidence
+from gradcheck.diagnosis.evidence import explain
 
 W = np.array([[0.5, -1.25, 2.0], [1.5, 0.25, -0.75]])
 Z = np.array([1 + 2j, 3 - 1j])

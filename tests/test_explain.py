@@ -8,9 +8,9 @@ import pytest
 
 import gradcheck
 from gradcheck import report
+from gradcheck.cli.explain import FINDINGS, REASONS, VERDICTS, WORDS, explain, listed, nearest
+from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.errors import InvalidInput
-from gradcheck.explain import FINDINGS, REASONS, VERDICTS, WORDS, explain, listed, nearest
-from gradcheck.kinds import KINDS
 from gradcheck.verdict import Verdict
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +20,7 @@ ALL = sorted({word for words in WORDS.values() for word in words})
 def codes_in_the_source():
     """First arguments of `Finding(...)` and of the helpers that make one, as far as literal."""
     found = set()
-    for path in Path(gradcheck.__file__).parent.glob("*.py"):
+    for path in Path(gradcheck.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = getattr(getattr(node, "func", None), "id", "")
             if name in ("Finding", "find") and isinstance(node.args[0], ast.Constant):

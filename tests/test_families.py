@@ -14,8 +14,9 @@ from gradcheck import Verdict, check_gradient
 DRAWS = max(1, settings.default.max_examples // 50)
 """Of each family; in step with the examples of the profile that was chosen."""
 
-UNDECIDABLE = {"fixed_point_solver", "conjugate_gradient_solver"}
-"""The cost as computed has another derivative than the cost that is meant; see docs/verdicts.md."""
+UNDECIDABLE = {"fixed_point_solver", "conjugate_gradient_solver", "own_scales"}
+"""The cost as computed has another derivative than the cost that is meant; see docs/verdicts.md. Of
+the last, so do entries all of whose own scale is below the noise."""
 
 SHARP = [
     "attention",
@@ -77,6 +78,8 @@ ONCE_FAILED = [
     ("fixed_point_solver", 0),
     ("fixed_point_solver", 3),
     ("conjugate_gradient_solver", 2),
+    ("own_scales", 24),
+    ("own_scales", 30),
 ]
 """Draws of docs/verdicts-measured.md whose right gradients were called wrong."""
 

@@ -20,14 +20,14 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = (backprop, gradcheck)
 
 
-EXTRAS = {"gradcheck.html": "jinja2", "gradcheck.plots": "matplotlib"}
+EXTRAS = {"gradcheck.views.html": "jinja2", "gradcheck.views.plots": "matplotlib"}
 """Modules that need more than what is always installed."""
 
 
 def modules(package):
     """The package and the modules in it, by their dotted names."""
-    inside = pkgutil.iter_modules(package.__path__)
-    return [package.__name__, *(f"{package.__name__}.{module.name}" for module in inside)]
+    inside = pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    return [package.__name__, *(module.name for module in inside)]
 
 
 def loaded(statement):
@@ -78,26 +78,36 @@ def test_views_are_loaded_only_where_they_are_asked_for():
 
 
 def layers():
-    """Modules of gradcheck from top to bottom, as CONTRIBUTING.md lists them."""
+    """Modules of gradcheck from top to bottom, as CONTRIBUTING.md lists them, by dotted names."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`\w+\.py`.*?) \|", page, flags=re.MULTILINE)
-    return [re.findall(r"`(\w+)\.py`", row) for row in rows]
+    rows = re.findall(r"^\| (`[\w/]+\.py`.*?) \|", page, flags=re.MULTILINE)
+    return [[dotted(path) for path in re.findall(r"`([\w/]+\.py)`", row)] for row in rows]
+
+
+def dotted(path):
+    return "gradcheck." + path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def source(name):
+    """The file of a module, by its dotted name."""
+    path = ROOT / name.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def test_every_module_has_its_layer():
     listed = sorted(name for layer in layers() for name in layer)
 
-    assert listed == sorted(m.name for m in pkgutil.iter_modules(gradcheck.__path__))
+    assert listed == sorted(set(modules(gradcheck)) - {"gradcheck"})
 
 
 @pytest.mark.parametrize("name", [name for layer in layers() for name in layer])
 def test_no_import_points_up(name):
     height = {module: k for k, layer in enumerate(layers()) for module in layer}
-    seen = imported(ROOT / "gradcheck" / f"{name}.py")
-    seen -= {"gradcheck.__version__"}
+    seen = imported(source(name)) - {"gradcheck.__version__"}
 
     assert "gradcheck" not in seen
-    for other in (dotted.split(".")[1] for dotted in seen if dotted.startswith("gradcheck.")):
+    for thing in (thing for thing in seen if thing.startswith("gradcheck.")):
+        other = thing if thing in height else thing.rpartition(".")[0]
         assert height[other] >= height[name], f"{name} imports {other}"
 
 
@@ -108,12 +118,12 @@ def test_network_does_not_know_the_harness():
 
 def test_harness_knows_the_network_in_its_command_alone():
     knowing = {
-        path.stem
-        for path in (ROOT / "gradcheck").glob("*.py")
-        if any(name.partition(".")[0] == "backprop" for name in imported(path))
+        name
+        for name in modules(gradcheck)
+        if any(thing.partition(".")[0] == "backprop" for thing in imported(source(name)))
     }
 
-    assert knowing == {"cli_verify", "verification"}
+    assert knowing == {"gradcheck.cli.verify", "gradcheck.cli.verification"}
 
 
 def test_continuous_integration_runs_the_command_of_the_readme():

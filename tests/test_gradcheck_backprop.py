@@ -6,7 +6,7 @@ from networks import networks
 
 import backprop
 from gradcheck import Verdict, check_gradient
-from gradcheck.verification import verify
+from gradcheck.cli.verification import verify
 
 MANY = settings(max_examples=5 * settings.default.max_examples)
 

@@ -15,7 +15,7 @@ from gradcheck import InvalidType, check_gradient
 
 pytest.importorskip("jinja2", reason="the page needs Jinja2: pip install 'gradcheck[html]'")
 
-from gradcheck import html
+from gradcheck.views import html
 
 VOID = {"meta", "link", "path", "rect", "line", "circle", "br"}
 
@@ -286,6 +286,6 @@ def test_notebooks_show_a_part_of_a_page_in_a_style_of_its_own(case):
 
 
 def test_notebooks_without_jinja_get_the_short_text(monkeypatch):
-    monkeypatch.setitem(sys.modules, "gradcheck.html", None)
+    monkeypatch.setitem(sys.modules, "gradcheck.views.html", None)
 
     assert report_of("row")._repr_html_() is None

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gradcheck.hypotheses import ACTIVATIONS, OF_OUTPUT, Guess, Setting, Suspect, guesses
-from gradcheck.kinds import KINDS
-from gradcheck.names import Names
+from gradcheck.diagnosis.hypotheses import ACTIVATIONS, OF_OUTPUT, Guess, Setting, Suspect, guesses
+from gradcheck.diagnosis.kinds import KINDS
+from gradcheck.diagnosis.names import Names
 
 RNG = np.random.default_rng(7)
 TRUTH, AT, ANOTHER = RNG.normal(size=(3, 4, 4))

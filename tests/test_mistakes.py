@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gradcheck.kinds import KINDS
-from gradcheck.mistakes import MISTAKES, Passing, Planted, Seen, blocks_of, is_pair
+from gradcheck.audit.mistakes import MISTAKES, Passing, Planted, Seen, blocks_of, is_pair
+from gradcheck.diagnosis.kinds import KINDS
 
 W, B = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, -6.0]]), np.array([[1.0], [3.0]])
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from gradcheck.names import Names
+from gradcheck.diagnosis.names import Names
 
 X, Y = np.ones((3, 11)), np.ones((1, 11))
 PARAMS = [("W", (4, 3)), ("b", (4, 1))]

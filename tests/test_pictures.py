@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck import check_gradient
-from gradcheck.pictures import (
+from gradcheck.views.pictures import (
     DARK,
     LIGHT,
     SHOWN,

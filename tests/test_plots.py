@@ -83,7 +83,7 @@ def test_what_cannot_be_drawn_is_said(case, block, message):
 
 
 def test_missing_matplotlib_is_said_with_the_remedy(monkeypatch):
-    monkeypatch.setitem(sys.modules, "gradcheck.plots", None)
+    monkeypatch.setitem(sys.modules, "gradcheck.views.plots", None)
 
     with pytest.raises(ImportError, match=r"a plot needs matplotlib .*'gradcheck\[plots\]'"):
         report_of("row").plot()

@@ -524,7 +524,7 @@ def test_file_without_any_checks_says_so(run, pytester):
 
 def test_html_is_the_page_of_the_same_data(run, pytester, monkeypatch):
     page = SimpleNamespace(page=lambda data: f"<html>{json.dumps(data)}")
-    monkeypatch.setitem(sys.modules, "gradcheck.html", page)
+    monkeypatch.setitem(sys.modules, "gradcheck.views.html", page)
 
     run(OUTCOMES, args=["--gradcheck-report=it.HTML"])
 
@@ -554,7 +554,7 @@ def test_html_is_a_page_of_all_tests(run, pytester):
 
 
 def test_html_that_cannot_be_made_is_an_error_at_the_start(run, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gradcheck.html", None)
+    monkeypatch.setitem(sys.modules, "gradcheck.views.html", None)
 
     result = run(FAILING, args=["--gradcheck-report=it.html"])
 

@@ -10,9 +10,9 @@ from hypothesis import settings
 import backprop
 from gradcheck import GradientError
 from gradcheck.calls import plan
-from gradcheck.domains import Arrays
-from gradcheck.reproduction import snippet
 from gradcheck.strategies import given
+from gradcheck.strategies.domains import Arrays
+from gradcheck.strategies.reproduction import snippet
 
 quiet = settings(max_examples=5, database=None, derandomize=True)
 

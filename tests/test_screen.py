@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from gradcheck import screen
+from gradcheck.cli import screen
+from gradcheck.cli.screen import Screen, colors, complain, writable, write_html, write_json
 from gradcheck.errors import InvalidInput
-from gradcheck.screen import Screen, colors, complain, writable, write_html, write_json
 
 
 class Terminal(io.StringIO):
@@ -108,7 +108,7 @@ def test_files_are_refused_before_any_work(tmp_path):
 
 
 def test_page_that_cannot_be_made_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gradcheck.html", None)
+    monkeypatch.setitem(sys.modules, "gradcheck.views.html", None)
 
     with pytest.raises(InvalidInput, match=r"--html: no page .*pip install 'gradcheck\[html\]'"):
         writable(None, tmp_path / "page.html")

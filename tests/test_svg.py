@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_pictures import block, curve_of
 
-from gradcheck.pictures import panels
-from gradcheck.svg import TALLEST, WIDTH, heat_map, plot
+from gradcheck.views.pictures import panels
+from gradcheck.views.svg import TALLEST, WIDTH, heat_map, plot
 
 NUMBER = r"-?[\d.]+"
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gradcheck import __version__
+from gradcheck.cli.screen import Screen, complain, one_thread
 from gradcheck.errors import InvalidInput
-from gradcheck.screen import Screen, complain, one_thread
 
 __all__ = ["main"]
 
@@ -151,7 +151,7 @@ def _whole(least: int, most: int = 2**63) -> Any:
 
 
 def _main_parser(*, targets: bool = True) -> _Parser:
-    from gradcheck import cli_check, cli_verify
+    from gradcheck.cli import check, verify
 
     parser = _parser(
         "",
@@ -163,8 +163,8 @@ def _main_parser(*, targets: bool = True) -> _Parser:
         parser.add_argument("targets", nargs="*", metavar="TARGET", help="your own COST and GRAD")
     _results(parser)
     _page(parser)
-    cli_verify.add_arguments(parser.add_argument_group("of the network in `backprop`"), _whole)
-    cli_check.add_arguments(parser.add_argument_group("of your own"), _whole, layers=False)
+    verify.add_arguments(parser.add_argument_group("of the network in `backprop`"), _whole)
+    check.add_arguments(parser.add_argument_group("of your own"), _whole, layers=False)
     parser.add_argument(
         "--print-completion",
         action=_Completion,
@@ -175,27 +175,27 @@ def _main_parser(*, targets: bool = True) -> _Parser:
 
 def _run_main(options: argparse.Namespace, screen: Screen) -> int:
     """Verify the network if no target is given, else check the targets."""
-    from gradcheck import cli_check, cli_verify
+    from gradcheck.cli import check, verify
 
     of_network = [n for n in ("hidden", "activation") if getattr(options, n) is not None]
     if options.targets:
         if of_network:
             raise InvalidInput(f"--{of_network[0]} is of the network in `backprop`, not of yours")
-        return cli_check.run(options, screen)
+        return check.run(options, screen)
     own = [n for n in _own_options() if getattr(options, n) is not None]
     if own:
         raise InvalidInput(
             f"--{own[0].replace('_', '-')} is for a gradient of your own: name it, as in "
             "gradcheck MODULE:COST MODULE:GRAD"
         )
-    return cli_verify.run(options, screen, DRAWN)
+    return verify.run(options, screen, DRAWN)
 
 
 def _own_options() -> list[str]:
-    from gradcheck import cli_check
+    from gradcheck.cli import check
 
     parser = argparse.ArgumentParser()
-    cli_check.add_arguments(parser, _whole, layers=False)
+    check.add_arguments(parser, _whole, layers=False)
     return [action.dest for action in parser._actions if action.dest != "help"]
 
 
@@ -212,7 +212,7 @@ def _check_words(targets: Sequence[str]) -> None:
 
 
 def _layers_parser() -> _Parser:
-    from gradcheck import cli_check
+    from gradcheck.cli import check
 
     parser = _parser(
         "layers",
@@ -223,35 +223,35 @@ def _layers_parser() -> _Parser:
     parser.add_argument("targets", nargs="+", metavar="TARGET", help="FORWARD and BACKWARD")
     _results(parser)
     _page(parser)
-    cli_check.add_arguments(parser, _whole, layers=True)
+    check.add_arguments(parser, _whole, layers=True)
     return parser
 
 
 def _run_layers(options: argparse.Namespace, screen: Screen) -> int:
-    from gradcheck import cli_check
+    from gradcheck.cli import check
 
-    return cli_check.run(options, screen, is_layer=True)
+    return check.run(options, screen, is_layer=True)
 
 
 def _audit_parser() -> _Parser:
-    from gradcheck import cli_audit
+    from gradcheck.cli import audit
 
     parser = _parser(
         "audit",
         "Plant known mistakes in your gradient, one at a time, and see whether your check or\n"
         "your tests turn red.",
-        cli_audit.EPILOG,
+        audit.EPILOG,
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="COST GRAD, GRAD, or tests")
     _results(parser)
-    cli_audit.add_arguments(parser, _whole)
+    audit.add_arguments(parser, _whole)
     return parser
 
 
 def _run_audit(options: argparse.Namespace, screen: Screen) -> int:
-    from gradcheck import cli_audit
+    from gradcheck.cli import audit
 
-    return cli_audit.run(options, screen)
+    return audit.run(options, screen)
 
 
 def _explain_parser() -> _Parser:
@@ -265,7 +265,7 @@ def _explain_parser() -> _Parser:
 
 
 def _run_explain(options: argparse.Namespace, screen: Screen) -> int:
-    from gradcheck.explain import explain, listed
+    from gradcheck.cli.explain import explain, listed
 
     print("\n\n".join(explain(word) for word in options.words) or listed())
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import gradcheck.jacobian  # loaded here, for runs in this process forget theirs
-from gradcheck.pytest_planted import VARIABLE, order
+from gradcheck.audit.planted import VARIABLE, order
 
 pytest_plugins = "pytester"
 
@@ -53,7 +53,7 @@ def run(pytester, monkeypatch):
         notes = pytester.path / "notes"
         monkeypatch.setenv(VARIABLE, order(target, notes, mistake, block))
         monkeypatch.syspath_prepend(pytester.path)
-        options = ("-p", "gradcheck.pytest_planted", "-p", "no:cacheprovider")
+        options = ("-p", "gradcheck.audit.planted", "-p", "no:cacheprovider")
         result = pytester.runpytest_inprocess(*options, *args)
         (noted,) = map(json.loads, notes.read_text().splitlines())
         return result, noted
@@ -141,4 +141,4 @@ def test_plugin_that_is_told_nothing_does_nothing(pytester, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     pytester.makepyfile("def test(): pass")
 
-    assert pytester.runpytest_inprocess("-p", "gradcheck.pytest_planted").ret == 0
+    assert pytester.runpytest_inprocess("-p", "gradcheck.audit.planted").ret == 0

@@ -18,10 +18,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gradcheck.hypotheses import CERTAIN, Array, Guess, Setting, Suspect, factors, guesses
-from gradcheck.kinds import KINDS
-from gradcheck.names import Names
-from gradcheck.patterns import at_kinks, of_example, patterns, unexplained, unmeasured, where
+from gradcheck.diagnosis.hypotheses import CERTAIN, Array, Guess, Setting, Suspect, factors, guesses
+from gradcheck.diagnosis.kinds import KINDS
+from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.patterns import (
+    at_kinks,
+    of_example,
+    patterns,
+    unexplained,
+    unmeasured,
+    where,
+)
 from gradcheck.structure import Finding
 
 __all__ = ["Diagnosis", "Sure", "diagnose", "of_findings"]

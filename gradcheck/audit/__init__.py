@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gradcheck.mistakes import MISTAKES, Passing, Planted
+from gradcheck.audit.mistakes import MISTAKES, Passing, Planted
 from gradcheck.watch import altering
 
 __all__ = ["Red", "Trial", "plant", "planting", "stopping", "text", "to_dict"]

@@ -1,6 +1,6 @@
 """Code that repeats a check at drawn arrays, to be pasted and run.
 
->>> from gradcheck.domains import Arrays
+>>> from gradcheck.strategies.domains import Arrays
 >>> print(assigned(Arrays({"w": np.array([[1.0, 0.5]]), "lam": 2.0}, {"n": 2})))
 arrays = {
     "w": np.array([[1.0, 0.5]]),
@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradcheck.calls import Plan
-from gradcheck.domains import Arrays, code_of
+from gradcheck.strategies.domains import Arrays, code_of
 
 __all__ = ["assigned", "snippet"]
 

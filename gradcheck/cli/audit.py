@@ -22,14 +22,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gradcheck import audit, cli_check
+from gradcheck import audit
 from gradcheck.audit import Trial
-from gradcheck.checking import Outcome, Subject, processes
+from gradcheck.audit.mistakes import MISTAKES, Passing, Planted, Seen
+from gradcheck.audit.planted import VARIABLE, order
+from gradcheck.audit.tests import UNSTEADY
+from gradcheck.cli import check
+from gradcheck.cli.running import Outcome, Subject, processes
+from gradcheck.cli.screen import Screen, complain, writable, write_json
 from gradcheck.errors import InvalidInput
-from gradcheck.mistakes import MISTAKES, Passing, Planted, Seen
-from gradcheck.pytest_audit import UNSTEADY
-from gradcheck.pytest_planted import VARIABLE, order
-from gradcheck.screen import Screen, complain, writable, write_json
 from gradcheck.targets import load
 from gradcheck.verdict import Verdict
 
@@ -50,7 +51,7 @@ RAN = (0, 1, 5)
 
 def add_arguments(parser: argparse.ArgumentParser, whole: Any) -> None:
     """Add the options of an audit; `whole` parses a whole number within bounds."""
-    cli_check.add_arguments(parser, whole, layers=False)
+    check.add_arguments(parser, whole, layers=False)
     parser.add_argument(
         "--layers", action="store_true", help="the targets are a FORWARD and a BACKWARD"
     )
@@ -106,11 +107,11 @@ def _names_tests(text: str) -> bool:
 
 def _by_check(options: argparse.Namespace, screen: Screen) -> _Made:
     """Run the check of the command line with each mistake."""
-    subject = cli_check.subject_of(options, is_layer=options.layers)
+    subject = check.subject_of(options, is_layer=options.layers)
     seen = Seen()
     outcome = _outcome(subject, options, seen)
     if outcome.verdict != Verdict.PASS:
-        told = outcome.said or cli_check.headline(outcome.report)
+        told = outcome.said or check.headline(outcome.report)
         return _Made([], [f"the check does not pass without a mistake, see to it first: {told}"])
     try_one = partial(_trial, subject, options)
     workers = options.workers or 1
@@ -119,7 +120,7 @@ def _by_check(options: argparse.Namespace, screen: Screen) -> _Made:
 
 
 def _outcome(subject: Subject, options: argparse.Namespace, passing: Passing) -> Outcome:
-    return cli_check.tried(subject, options, lambda _: None, passing)
+    return check.tried(subject, options, lambda _: None, passing)
 
 
 def _trial(subject: Subject, options: argparse.Namespace, mistake: str, block: str) -> Trial | None:
@@ -215,7 +216,7 @@ def _run_with(
     with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
         notes = Path(file.name)
     told = {VARIABLE: order(target, notes, mistake, block)}
-    done = _pytest([*args, "-x", "-p", "gradcheck.pytest_planted"], told)
+    done = _pytest([*args, "-x", "-p", "gradcheck.audit.planted"], told)
     lines = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
     places = dict.fromkeys((m, block) for line in lines for m, block in line["places"])
     changed = any(line["changed"] for line in lines)
@@ -236,7 +237,7 @@ def _pytest(
     points = importlib.metadata.entry_points(group="pytest11")
     ours = "gradcheck" if "gradcheck" in points.names else "gradcheck.pytest_plugin"
     env = {**os.environ, **(told or {})}
-    home = Path(__file__).parent.parent
+    home = Path(__file__).parents[2]
     if home.name not in ("site-packages", "dist-packages"):
         env["PYTHONPATH"] = os.pathsep.join([*filter(None, [env.get("PYTHONPATH")]), str(home)])
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""``pytest -p gradcheck.pytest_planted``: one mistake in one function, for a whole run of pytest.
+"""``pytest -p gradcheck.audit.planted``: one mistake in one function, for a whole run of pytest.
 
 ``gradcheck audit MODULE:GRAD -- pytest ...`` starts such runs, one for each mistake, and reads
 what each notes. Which mistake and where comes by an environment variable; without a mistake the
@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from gradcheck import audit, targets
-from gradcheck.mistakes import MISTAKES, Passing, Planted, Seen
+from gradcheck.audit.mistakes import MISTAKES, Passing, Planted, Seen
 
 __all__ = ["VARIABLE", "order"]
 

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.ablation import Examples
-from gradcheck.names import CLOSE, SIMPLE, Names
+from gradcheck.diagnosis.ablation import Examples
+from gradcheck.diagnosis.names import CLOSE, SIMPLE, Names
 from gradcheck.verdict import FLOOR
 
 __all__ = ["CERTAIN", "Guess", "Setting", "Suspect", "guesses"]

@@ -17,7 +17,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from gradcheck import audit
-from gradcheck.mistakes import Passing, Planted, Seen
+from gradcheck.audit.mistakes import Passing, Planted, Seen
 from gradcheck.watch import watching
 
 __all__ = ["Audit"]

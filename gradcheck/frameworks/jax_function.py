@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import InvalidInput
-from gradcheck.framework import Arrays, Framework, package
+from gradcheck.frameworks.common import Arrays, Framework, package
 from gradcheck.functions import AT_ONCE
 from gradcheck.layers import argument_names
 from gradcheck.parameters import Key, path_name

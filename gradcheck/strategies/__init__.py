@@ -31,13 +31,13 @@ from hypothesis.errors import FailedHealthCheck, Unsatisfiable, UnsatisfiedAssum
 
 from gradcheck.calls import Bound, Plan, plan
 from gradcheck.check import check_gradient
-from gradcheck.domains import Arrays, assemble, distinct
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
-from gradcheck.reproduction import assigned, snippet
-from gradcheck.shapespec import HUGE, INFINITY, Interval, Spec, parse
-from gradcheck.sizes import Sizes
+from gradcheck.strategies.domains import Arrays, assemble, distinct
+from gradcheck.strategies.reproduction import assigned, snippet
+from gradcheck.strategies.sizes import Sizes
+from gradcheck.strategies.spec import HUGE, INFINITY, Interval, Spec, parse
 from gradcheck.verdict import Verdict
 from gradcheck.watch import amended, unheard
 

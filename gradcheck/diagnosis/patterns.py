@@ -17,15 +17,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.ablation import Cut
-from gradcheck.hypotheses import (
+from gradcheck.diagnosis.ablation import Cut
+from gradcheck.diagnosis.hypotheses import (
     BY_ENTRY,
     Array,
     Guess,
     Setting,
     Suspect,
 )
-from gradcheck.names import CLOSE
+from gradcheck.diagnosis.names import CLOSE
 from gradcheck.verdict import FLOOR
 
 __all__ = ["PLACES", "at_kinks", "of_example", "patterns", "unexplained", "unmeasured", "where"]

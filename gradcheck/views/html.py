@@ -22,9 +22,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from gradcheck import __version__, svg
+from gradcheck import __version__
 from gradcheck.errors import InvalidType
-from gradcheck.pictures import (
+from gradcheck.report import REASONS, SAID
+from gradcheck.views import svg
+from gradcheck.views.pictures import (
     DARK,
     LIGHT,
     StepCurve,
@@ -35,7 +37,6 @@ from gradcheck.pictures import (
     summarised,
     worst_place,
 )
-from gradcheck.report import REASONS, SAID
 
 __all__ = ["fragment", "page", "write"]
 
@@ -427,7 +428,7 @@ def _number(value: float | None, digits: str = ".1e") -> str:
 @cache
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("gradcheck"),
+        loader=PackageLoader("gradcheck.views"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.diagnosis.names import Names
 from gradcheck.differences import Point, first_pass
 from gradcheck.functions import Cost
-from gradcheck.names import Names
 from gradcheck.noise import Values
 from gradcheck.verdict import FLOOR
 

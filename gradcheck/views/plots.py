@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from gradcheck.errormap import relative_errors
 from gradcheck.errors import InvalidInput
-from gradcheck.pictures import (
+from gradcheck.verdict import Verdict
+from gradcheck.views.pictures import (
     FINEST,
     LIGHT,
     Panel,
@@ -39,7 +40,6 @@ from gradcheck.pictures import (
     summarised,
     worst_place,
 )
-from gradcheck.verdict import Verdict
 
 if TYPE_CHECKING:
     from gradcheck.report import BlockReport, GradientReport

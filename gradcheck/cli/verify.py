@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import backprop
-from gradcheck import verification
+from gradcheck.cli import verification
+from gradcheck.cli.screen import EXIT, Screen, colors, complain, writable, write_html, write_json
+from gradcheck.cli.verification import Stage
 from gradcheck.errors import InvalidInput
 from gradcheck.report import SCHEMA, BlockReport, GradientReport
-from gradcheck.screen import EXIT, Screen, colors, complain, writable, write_html, write_json
 from gradcheck.verdict import Verdict
-from gradcheck.verification import Stage
 
 __all__ = ["add_arguments", "run"]
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.checking import Outcome, Subject, at_point, by_test, drawn, in_processes
+from gradcheck.audit.mistakes import Passing
+from gradcheck.cli.running import Outcome, Subject, at_point, by_test, drawn, in_processes
+from gradcheck.cli.screen import EXIT, Screen, colors, writable, write_html, write_json
 from gradcheck.errors import InvalidInput
-from gradcheck.mistakes import Passing
 from gradcheck.report import SCHEMA, GradientReport
-from gradcheck.screen import EXIT, Screen, colors, writable, write_html, write_json
 from gradcheck.targets import is_test
 from gradcheck.verdict import Verdict
 

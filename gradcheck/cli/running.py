@@ -31,12 +31,12 @@ import numpy as np
 
 from gradcheck import targets
 from gradcheck.audit import Red, planting, stopping
+from gradcheck.audit.mistakes import Passing
 from gradcheck.calls import Bound, Taking, bind
 from gradcheck.check import assert_gradient, check_gradient
 from gradcheck.errors import InvalidInput
 from gradcheck.functions import in_short
 from gradcheck.layers import check_vjp
-from gradcheck.mistakes import Passing
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
 from gradcheck.verdict import Verdict
 from gradcheck.watch import watching
@@ -386,7 +386,7 @@ def _layer_test(subject: Subject, spec: str, scale: float) -> Callable[[], None]
 
 def _code_of_layer(subject: Subject, arrays: Any) -> str:
     """Code that repeats the check of a layer."""
-    from gradcheck.reproduction import assigned
+    from gradcheck.strategies.reproduction import assigned
 
     halves = [half for half in subject.functions if half is not None]
     names = [getattr(half, "__name__", "") for half in halves]

@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.ablation import Examples, penalty_of
 from gradcheck.comparison import Comparison
 from gradcheck.diagnosis import Diagnosis, diagnose, of_findings
+from gradcheck.diagnosis.ablation import Examples, penalty_of
+from gradcheck.diagnosis.elsewhere import Elsewhere
+from gradcheck.diagnosis.hypotheses import Setting, Suspect
+from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.patterns import PLACES
 from gradcheck.differences import FIRST, Indices, Nature, Point, first_pass
-from gradcheck.elsewhere import Elsewhere
 from gradcheck.functions import Cost
-from gradcheck.hypotheses import Setting, Suspect
-from gradcheck.names import Names
 from gradcheck.noise import Values
 from gradcheck.parameters import Block
-from gradcheck.patterns import PLACES
 from gradcheck.structure import Claim, Finding
 from gradcheck.verdict import Verdict
 

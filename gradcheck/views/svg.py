@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.pictures import Panel, Points, StepCurve, every, levels
+from gradcheck.views.pictures import Panel, Points, StepCurve, every, levels
 
 __all__ = ["Cells", "HeatMap", "Plot", "Text", "heat_map", "plot"]
 

@@ -9,10 +9,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from gradcheck import Verdict, checking
-from gradcheck.checking import Outcome, Subject, at_point, by_test, drawn, in_processes
+from gradcheck import Verdict
+from gradcheck.audit.mistakes import MISTAKES, Planted
+from gradcheck.cli import running
+from gradcheck.cli.running import Outcome, Subject, at_point, by_test, drawn, in_processes
 from gradcheck.errors import InvalidInput
-from gradcheck.mistakes import MISTAKES, Planted
 
 MODEL = """
     import gradcheck
@@ -235,7 +236,7 @@ def test_outcomes_of_workers_are_added_up(subject, monkeypatch):
         def __exit__(self, *_):
             pass
 
-    monkeypatch.setattr(checking, "processes", lambda workers: Here())
+    monkeypatch.setattr(running, "processes", lambda workers: Here())
     one = subject("cost", "grad")
     _ = one.functions
 

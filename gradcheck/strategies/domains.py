@@ -1,6 +1,6 @@
 """Arrays of each domain, made of bytes: who draws the bytes draws the arrays.
 
->>> from gradcheck.shapespec import parse
+>>> from gradcheck.strategies.spec import parse
 >>> arrays = sample(parse("X: n m; Y: 1 m in {0, 1}; n = 2; m = 3"), np.random.default_rng(0))
 >>> arrays["X"].shape, arrays["Y"].shape, arrays.sizes
 ((2, 3), (1, 3), {'n': 2, 'm': 3})
@@ -24,8 +24,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.shapespec import Array, Domain, Interval, Spec
-from gradcheck.sizes import Sizes
+from gradcheck.strategies.sizes import Sizes
+from gradcheck.strategies.spec import Array, Domain, Interval, Spec
 
 __all__ = ["Arrays", "Source", "assemble", "code_of", "distinct", "sample"]
 

@@ -156,7 +156,7 @@ def write_html(path: Path | None, reports: Mapping[str, Any]) -> None:
 
 def _html() -> Any:
     try:
-        return import_module("gradcheck.html")
+        return import_module("gradcheck.views.html")
     except ImportError as error:
         raise InvalidInput(
             f"--html: no page can be made here: {error}; pip install 'gradcheck[html]'"

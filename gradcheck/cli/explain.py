@@ -18,8 +18,8 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 
+from gradcheck.diagnosis.kinds import KINDS, Kind
 from gradcheck.errors import InvalidInput
-from gradcheck.kinds import KINDS, Kind
 
 __all__ = ["FINDINGS", "REASONS", "VERDICTS", "WORDS", "explain", "listed", "nearest"]
 

@@ -21,13 +21,13 @@ from typing import Any
 from gradcheck import structure
 from gradcheck.check import check_gradient
 from gradcheck.diagnosis import of_findings
+from gradcheck.diagnosis.names import Names
 from gradcheck.errors import InvalidInput
-from gradcheck.framework import Framework
-from gradcheck.jax_function import JaxFunction
-from gradcheck.names import Names
+from gradcheck.frameworks.common import Framework
+from gradcheck.frameworks.jax_function import JaxFunction
+from gradcheck.frameworks.torch_function import TorchFunction
 from gradcheck.report import GradientReport, asserting
 from gradcheck.structure import Finding, some
-from gradcheck.torch_function import TorchFunction
 from gradcheck.verdict import Verdict
 from gradcheck.watch import watched
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.framework import Arrays, Framework, package
+from gradcheck.frameworks.common import Arrays, Framework, package
 from gradcheck.layers import argument_names
 from gradcheck.parameters import Key, children, path_name, rebuilt
 
