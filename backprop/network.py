@@ -199,6 +199,10 @@ def cost(parameters: Sequence[Array], X: Array, Y: Array, g1: Pair = tanh, l2: f
     return J
 
 
+# Tells who calls it at many points that one call, with leading axes, is enough.
+cost.vectorized = True  # type: ignore[attr-defined]
+
+
 def backward(
     parameters: Sequence[Array], X: Array, Y: Array, g1: Pair = tanh, l2: float = 0.0
 ) -> Backward:

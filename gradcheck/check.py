@@ -57,7 +57,7 @@ def check_gradient(
     on_kink: OnKink = "inconclusive",
     method: Method = "auto",
     bounds: Any = None,
-    vectorized: bool = False,
+    vectorized: bool | None = None,
     dimensions: Mapping[str, int] | None = None,
     intermediates: Intermediates | str | Sequence[str] | None = None,
 ) -> GradientReport:
@@ -95,9 +95,10 @@ def check_gradient(
     bounds : pair, or mapping of block names to pairs, optional
         ``(lower, upper)``, numbers or arrays of the block's shape, or None for no limit. The
         cost is never called outside; a bare pair is for parameters of one block.
-    vectorized : bool
+    vectorized : bool, optional
         Whether `cost` takes many points at once, as a first axis of every parameter, and
-        returns as many values. It is then called far less often.
+        returns as many values. It is then called far less often. A cost may say so itself, by
+        an attribute ``cost.vectorized = True``; default is what it says.
     dimensions : mapping of str to int, optional
         Names of sizes, such as ``{"m": 12, "n1": 4}``, by which a diagnosis calls a factor.
         Without them it looks at the shapes of the parameters and of the data.
@@ -162,7 +163,7 @@ def checked(
     jac: bool = False,
     wrt: str | Sequence[str] | None = None,
     bounds: Any = None,
-    vectorized: bool = False,
+    vectorized: bool | None = None,
     more: bool = False,
     inner: bool = False,
     called: tuple[str, str] = ("cost", "grad"),
@@ -202,7 +203,8 @@ def checked(
         )
     f = Cost(called[0], cost, layout, args)
     f.bounds = bounds_of(layout, x, bounds)
-    f.vectorized = bool(vectorized)
+    declared = getattr(cost, "vectorized", False) is True
+    f.vectorized = declared if vectorized is None else bool(vectorized)
     g = Function(called[1], grad if callable(grad) else lambda *_: grad, layout, args)
     g.more = more
 

@@ -199,7 +199,7 @@ class Cost(Function):
         pair = self._values(np.stack([x, x]))
         if not np.allclose(pair, value, rtol=1e-6, atol=0):
             raise InvalidInput(
-                "with vectorized=True `cost` gave "
+                "with vectorized=True, which `cost` may have as an attribute, it gave "
                 f"{pair[0]:.12g} for a point that by itself has {value:.12g}"
             )
 

@@ -150,6 +150,18 @@ def test_a_cost_of_many_points_is_called_less_often_for_the_same_verdict():
     assert wrong.verdict == Verdict.FAIL
 
 
+def test_a_cost_may_say_itself_that_it_takes_many_points():
+    f, seen = recording(many)
+    x = np.linspace(-1, 2, 100)
+
+    f.vectorized = True
+    assert check_gradient(f, many_grad, x).verdict == Verdict.PASS
+    called = len(seen)
+    assert check_gradient(f, many_grad, x, vectorized=False).verdict == Verdict.PASS
+
+    assert called < (len(seen) - called) / 20
+
+
 @pytest.mark.parametrize(
     "f",
     [lambda x: np.sum(np.sin(x)), lambda x: np.sin(x)[..., 0] + np.ndim(x)],
