@@ -15,10 +15,11 @@ import dataclasses
 import inspect
 import json
 import math
+import re
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("gradcheck_audit"):
         from gradcheck.audit.tests import Audit
 
-        audit = Audit(config, lambda item: item.stash.get(LISTENER, None))
+        audit = Audit(config, lambda item: item.stash.get(LISTENER, None) if asks(item) else None)
         config.pluginmanager.register(audit, AUDIT)
 
 
@@ -82,16 +83,22 @@ def fixture() -> Callable[..., GradientReport]:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-m gradcheck` and `-k gradcheck` find every test that asks for checks."""
-    asks = NAME in getattr(item, "fixturenames", ())
-    asks |= getattr(getattr(item, "obj", None), "__gradcheck__", False) is True
-    if asks and not item.get_closest_marker(NAME):
+    wants = NAME in getattr(item, "fixturenames", ())
+    wants |= getattr(getattr(item, "obj", None), "__gradcheck__", False) is True
+    if wants and not asks(item):
         item.add_marker(NAME)
+
+
+def asks(item: pytest.Item) -> bool:
+    """Whether a test has the marker, or the fixture."""
+    return item.get_closest_marker(NAME) is not None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Hear of the checks that a test makes, with its fixtures."""
-    if not item.get_closest_marker(NAME):
+    # Other tests may make checks as well if their modules have loaded what makes them.
+    if not asks(item) and "gradcheck.watch" not in sys.modules:
         return (yield)
     from gradcheck.watch import watching
 
@@ -114,14 +121,15 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show a wrong gradient by its report alone, and send the record of the test."""
     report = yield
-    errors = gradient_errors(call.excinfo.value) if call.excinfo else []
+    listener = item.stash.get(LISTENER, None)
+    unsettled = listener.unsettled if listener else []
+    errors = gradient_errors(call.excinfo.value, unsettled) if call.excinfo else []
     if errors and not item.config.getoption("fulltrace", False):
         report.longrepr = readable(errors, item)
-    listener = item.stash.get(LISTENER, None)
-    if listener:
+    if listener and asks(item):
         listener.follow(report)
-        if report.failed and report.when == "call" and listener.unsettled and not errors:
-            report.sections.append((NAME, listener.unsettled))
+        if report.failed and report.when == "call" and unsettled and not errors:
+            report.sections.append((NAME, str(unsettled[-1])))
     return report
 
 
@@ -175,10 +183,33 @@ class Record:
         return self.ran and not self.decided
 
     @property
+    def rejects(self) -> bool:
+        """Whether it passes as a property test does: some draws were left out as inconclusive."""
+        kinds = {verdict for verdict, count in self.verdicts.items() if count}
+        return self.outcome == "passed" and self.examples > 0 and kinds == {"PASS", "INCONCLUSIVE"}
+
+    @property
     def verdict(self) -> str:
-        """The worst verdict; empty if there is none."""
+        """The worst verdict that counts; empty if there is none."""
         found = [v for v in ("FAIL", "INCONCLUSIVE", "PASS") if self.verdicts.get(v)]
-        return found[0] if found else ""
+        return "PASS" if self.rejects else found[0] if found else ""
+
+    @property
+    def faulty(self) -> bool:
+        """Whether somebody has to look at it for what was checked, or was not."""
+        return self.empty or (self.verdict != "PASS" and self.outcome in ("failed", "error"))
+
+    @property
+    def remark(self) -> str:
+        """What its numbers do not say."""
+        if self.empty:
+            return "EMPTY: nothing was really checked"
+        if self.rejects:
+            count = self.verdicts["INCONCLUSIVE"]
+            return f"{count} of {self.checks} draws ({count / self.checks:.0%}) inconclusive"
+        if self.outcome == "passed" and self.verdict == "FAIL":
+            return "expected, or not asserted"
+        return ""
 
     def add(self, report: GradientReport) -> None:
         """Count one check."""
@@ -209,20 +240,20 @@ class Listener:
     options : dict
         Options of the test's markers; the closest one wins.
     record : Record
-    unsettled : str
-        Text of the last report that did not pass.
+    unsettled : list of GradientReport
+        Those that did not pass, of those with the same verdict the last.
     """
 
     def __init__(self, item: pytest.Item) -> None:
         self.item = item
         self.options: Mapping[str, Any] = {}
-        self.keeps_reports = item.config.getoption("gradcheck_report") is not None
+        self.keeps_reports = asks(item) and item.config.getoption("gradcheck_report") is not None
         self._new_record()
 
     def _new_record(self) -> None:
         path, line, _ = self.item.location
         self.record = Record(self.item.nodeid, (path, line or 0))
-        self.unsettled = ""
+        self.unsettled: list[GradientReport] = []
         self.example: object = None
 
     def begin(self) -> None:
@@ -236,16 +267,20 @@ class Listener:
         example = current_example()
         self.record.examples += example is not None and example is not self.example
         self.example = example
-        if not report:
-            self.unsettled = str(report)
+        self._note(report)
         if self.keeps_reports:
             self.record.reports.append(report.to_json(indent=None))
 
     def amend(self, report: GradientReport) -> None:
         """Take a report in place of the last, which says less."""
-        self.unsettled = "" if report else str(report)
+        self._note(report)
         if self.keeps_reports:
             self.record.reports[-1:] = [report.to_json(indent=None)]
+
+    def _note(self, report: GradientReport) -> None:
+        if not report:
+            others = [r for r in self.unsettled if r.verdict != report.verdict]
+            self.unsettled = [*others, report]
 
     def follow(self, report: pytest.TestReport) -> None:
         """Note how the test went, and at its end send the record with pytest's report."""
@@ -304,30 +339,56 @@ def current_example() -> object | None:
     return example
 
 
-def gradient_errors(error: BaseException) -> list[BaseException]:
+Shown = tuple[BaseException, str]
+"""An error, and the text that is shown of it."""
+
+
+def gradient_errors(error: BaseException, unsettled: Sequence[GradientReport] = ()) -> list[Shown]:
     """The error itself, or those of a group, if they are of gradients and of nothing else."""
     report = sys.modules.get("gradcheck.report")
     if report is None:
         return []
     if isinstance(error, report.GradientError):
-        return [error]
+        return [(error, str(error))]
+    if type(error) is AssertionError:
+        text = asserted(str(error), unsettled)
+        return [(error, text)] if text else []
     # Hypothesis raises a group where examples fail in several ways.
-    inner = [gradient_errors(e) for e in getattr(error, "exceptions", ())]
+    inner = [gradient_errors(e, unsettled) for e in getattr(error, "exceptions", ())]
     return [e for errors in inner for e in errors] if all(inner) else []
 
 
-def readable(errors: list[BaseException], item: pytest.Item) -> ReprExceptionInfo:
+ASSERTED = re.compile(
+    r"^assert (?:<GradientReport (?P<report>[A-Z]+):[^>]*>"
+    r"|<Verdict\.(?P<verdict>[A-Z]+): '\w+'> == (?:'PASS'|<Verdict\.PASS: 'PASS'>))$",
+    re.MULTILINE,
+)
+"""What pytest says of ``assert report`` and ``assert report.verdict == "PASS"``."""
+
+
+def asserted(message: str, unsettled: Sequence[GradientReport]) -> str:
+    """Text of the report that an assertion was about, below the test's own words, if any."""
+    found = ASSERTED.search(message)
+    if not found:
+        return ""
+    verdict = found["report"] or found["verdict"]
+    reports = [report for report in unsettled if report.verdict == verdict]
+    return f"{message[: found.start()]}{reports[-1]}" if reports else ""
+
+
+def readable(errors: list[Shown], item: pytest.Item) -> ReprExceptionInfo:
     """What pytest shows: the report, the notes of Hypothesis, and the lines that called."""
     entries = []
-    for k, error in enumerate(errors):
-        text = "\n".join([str(error), *notes(error)]).rstrip()
+    for k, (error, said) in enumerate(errors):
+        text = "\n".join([said, *notes(error)]).rstrip()
         lines = ["", *text.splitlines()] if k else text.splitlines()
         # Each place stands below the lines of its entry, so all but the first have none.
         for place in places(error, item):
             entries.append(ReprEntry(lines, None, None, place, "value"))
             lines = []
-    *_, crash = places(errors[0], item)
-    headline = str(errors[0]).partition("\n")[0]
+    first, said = errors[0]
+    *_, crash = places(first, item)
+    headline = said.partition("\n")[0]
     crash = ReprFileLocation(crash.path, crash.lineno, f"{crash.message}: {headline}")
     if item.config.getoption("tbstyle", "auto") == "line":  # pytest adds the place itself
         entries = [dataclasses.replace(entry, reprfileloc=None) for entry in entries]
@@ -425,7 +486,9 @@ class Summary:
             return
         terminalreporter.write_sep("=", NAME)
         verbose = self.config.getoption("verbose", 0) > 0
-        rows = [r for r in records if verbose or r.empty or r.verdict != "PASS"]
+        rows = [r for r in records if verbose or r.verdict != "PASS" or r.remark]
+        if not verbose:
+            rows.sort(key=lambda record: not record.faulty)
         for line, markup in [*table(rows), *totals(records)]:
             terminalreporter.write_line(line, **markup)
         if self.path:
@@ -435,18 +498,14 @@ class Summary:
 def table(records: list[Record]) -> Iterator[tuple[str, dict[str, bool]]]:
     """A line for each test, with its colour."""
     if records:
-        yield "verdict       checks   entries  resolution  test", {}
+        yield "outcome  verdict       checks   entries  resolution  test", {}
     for record in records:
         resolution = "-" if record.resolution is None else f"{record.resolution:.1e}"
-        verdict = record.verdict or "-"
-        remark = "  EMPTY: nothing was really checked" if record.empty else ""
-        yield (
-            (
-                f"{verdict:12}  {record.checks:6}  {record.entries:8}  {resolution:>10}  "
-                f"{record.test}{remark}"
-            ),
-            {"red": record.empty or verdict == "FAIL"},
+        line = (
+            f"{record.outcome:7}  {record.verdict or '-':12}  {record.checks:6}  "
+            f"{record.entries:8}  {resolution:>10}  {record.test}  {record.remark}"
         )
+        yield line.rstrip(), {"red": record.faulty}
 
 
 def totals(records: list[Record]) -> Iterator[tuple[str, dict[str, bool]]]:

@@ -279,9 +279,53 @@ def test_other_failures_are_pytests_own(run):
     result.stdout.fnmatch_lines(["E       assert 1 == 2"])
 
 
-def test_report_follows_a_failure_that_is_not_raised_by_the_check(run):
-    result = run(marked("assert check_gradient(cost, wrong, x)"))
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.gradcheck"])
+@pytest.mark.parametrize(
+    "assertion",
+    [
+        "assert check_gradient(cost, wrong, x)",
+        "report = check_gradient(cost, wrong, x); assert report",
+        'assert check_gradient(cost, wrong, x).verdict == "PASS"',
+        "assert check_gradient(cost, wrong, x).verdict == Verdict.PASS",
+    ],
+)
+def test_failure_of_an_assertion_is_the_report_and_its_place(run, line_of, assertion, mark):
+    result = run("from gradcheck import Verdict", marked(assertion, mark=mark))
 
+    place = f"test_it.py:{line_of('assert ')}: AssertionError"
+    assert failures(result) == [*WRONG.splitlines(), "", place]
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_it - AssertionError: FAIL: *"])
+
+
+def test_report_of_an_assertion_stands_below_the_words_of_the_test(run):
+    result = run(marked("assert check_gradient(cost, wrong, x), 'by hand'"))
+
+    assert failures(result)[: 1 + WRONG.count("\n")] == ["by hand", *WRONG.splitlines()[:-1]]
+
+
+def test_assertion_about_one_of_two_checks_shows_that_one(run):
+    checks = (
+        "wrong_, open_ = check_gradient(cost, wrong, x), check_gradient(kinked, np.sign, 0 * x)"
+    )
+
+    assert failures(run(marked(f"{checks}; assert wrong_")))[:-2] == WRONG.splitlines()
+    assert failures(run(marked(f"{checks}; assert open_")))[0].startswith("INCONCLUSIVE")
+
+
+def test_assertion_in_an_example_of_hypothesis_shows_the_report_and_the_example(run):
+    body = "    assert check_gradient(cost, wrong, x)"
+
+    shown = failures(run(DRAWN, "@few\n@given(st.integers(0, 9))\ndef test_it(k):", body))
+
+    assert shown[: WRONG.count("\n") + 1] == WRONG.splitlines()
+    assert [line for line in shown if "k=0" in line] != []
+
+
+@pytest.mark.parametrize("assertion", ["assert report.entries == 3", "assert report and False"])
+def test_report_follows_a_failure_of_something_else(run, assertion):
+    result = run(marked(f"report = check_gradient(cost, wrong, x); {assertion}"))
+
+    result.stdout.fnmatch_lines([f">*{assertion}"])
     result.stdout.fnmatch_lines(["*- gradcheck -*", *WRONG.splitlines()], consecutive=True)
 
 
@@ -345,8 +389,8 @@ def test_summary_counts(run):
 
     evaluations = 2 * one.evaluations + other.evaluations
     head, row, counts, coarsest, slowest = section(result)
-    assert head.split() == ["verdict", "checks", "entries", "resolution", "test"]
-    assert row.split() == ["FAIL", "1", "2", "-", "test_it.py::test_wrong"]
+    assert head.split() == ["outcome", "verdict", "checks", "entries", "resolution", "test"]
+    assert row.split() == ["failed", "FAIL", "1", "2", "-", "test_it.py::test_wrong"]
     assert counts == (
         f"3 checks, 6 entries, 0 examples, {evaluations} evaluations: "
         "2 PASS, 1 FAIL, 0 INCONCLUSIVE"
@@ -376,6 +420,58 @@ def test_verbose_summary_has_a_line_for_each_test(run):
 
     assert not any("test_it.py::test_it" in row for row in section(run(passing))[:-2])
     assert "test_it.py::test_it" in section(run(passing, args=["-v"]))[1]
+
+
+EXPECTING = """
+from gradcheck import GradientError
+
+def test_raises(gradcheck):
+    with pytest.raises(GradientError):
+        gradcheck(cost, wrong, x)
+
+@pytest.mark.gradcheck
+def test_asserts():
+    assert check_gradient(cost, wrong, x).verdict == "FAIL"
+
+@pytest.mark.xfail
+def test_xfails(gradcheck):
+    gradcheck(cost, wrong, x)
+
+@pytest.mark.gradcheck
+def test_skips():
+    check_gradient(cost, wrong, x)
+    pytest.skip("enough")
+"""
+
+
+def test_summary_lists_tests_that_expect_a_failing_check_below_those_that_fail(run):
+    result = run(EXPECTING, FAILING, args=["--color=yes"])
+
+    rows = [row for row in result.stdout.lines if "  test_it.py::" in row]
+    words = [re.sub(r"\x1b\[\d+m", "", row).split(maxsplit=6) for row in rows]
+    assert [[outcome, verdict] for outcome, verdict, *_ in words] == [
+        ["failed", "FAIL"],
+        ["passed", "FAIL"],
+        ["passed", "FAIL"],
+        ["xfailed", "FAIL"],
+        ["skipped", "FAIL"],
+    ]
+    assert [row[6:] for row in words] == [[], *2 * [["expected, or not asserted"]], [], []]
+    assert ["\x1b[31m" in row for row in rows] == [True, False, False, False, False]
+
+
+def test_property_test_that_rejects_draws_has_passed(run):
+    check = "@few\n@gradcheck.given('x: n in {0, 1}; n = 1', cost=kinked, grad=np.sign, wrt='x')"
+    drawn = "def test_it():\n    pass"
+
+    row, counts, *_ = section(run(DRAWN, "import gradcheck", check, drawn))[1:]
+
+    outcome, verdict, checks, _, _, _, remark = row.split(maxsplit=6)
+    assert (outcome, verdict) == ("passed", "PASS")
+    rejected = int(re.search(r"(\d+) INCONCLUSIVE", counts)[1])
+    assert 0 < rejected < int(checks)
+    share = f"{rejected / int(checks):.0%}"
+    assert remark == f"{rejected} of {checks} draws ({share}) inconclusive"
 
 
 @pytest.mark.parametrize("args", [["-q"], ["--tb=short"], ["-p", "no:cacheprovider", "-x"]])
@@ -638,7 +734,7 @@ def test_docs_show_what_happens(pytester, plugin):
 
     result = pytester.runpytest_inprocess(*plugin)
 
-    result.assert_outcomes(passed=4, failed=1)
+    result.assert_outcomes(passed=5, failed=1)
     assert words("\n".join(failures(result))) == words(failure)
     assert words("\n".join(section(result))) == words(summary)
 
