@@ -173,15 +173,39 @@ def test_page_of_a_session_lists_tests_by_their_need():
 
     text = Tree(html.page(data)).text
 
-    assert "✗ FAIL 2 of 4 checks failed, 1 could not be decided" in text
-    order = [
-        text.index(name) for name in ("test_wrong", "test_expected", "test_open", "test_empty")
-    ]
+    assert "✗ FAIL 1 of 4 checks failed, 1 could not be decided, 1 failed as expected" in text
+    words = ["To look at", "test_wrong", "test_open", "test_empty", "Failed as expected"]
+    order = [text.index(name) for name in (*words, "test_expected", "Passed or skipped What")]
     assert order == sorted(order)
-    assert order[-1] < text.index("Passed What passed") < text.index("test_right")
+    assert order[-1] < text.index("test_right")
     assert "not checked test_empty empty: nothing was really checked" in text
     assert "None" not in text
     assert "xfailed" in text
+
+
+@pytest.mark.parametrize("outcome", ["passed", "xfailed"])
+def test_expected_failures_have_a_section_of_their_own(outcome):
+    text = Tree(html.page(session(test_it=("passing", "passed"), test_no=("row", outcome)))).text
+
+    assert "✓ PASS 1 of 2 checks passed, 1 failed as expected" in text
+    assert "To look at" not in text
+    assert text.index("Failed as expected") < text.index(f"{outcome} ✗ FAIL test_no")
+    assert "row 2 wrong" in text
+
+
+def test_draws_that_a_property_test_rejects_are_counted_and_nothing_more():
+    data = session(test_drawn=("passing", "passed"))
+    (test,) = data["tests"]
+    test["examples"], test["checks"] = 2, [report_of("kink").to_dict(), *test["checks"]]
+
+    text = Tree(html.page(data)).text
+
+    assert "✓ PASS 1 of 2 checks passed, 1 rejected as inconclusive" in text
+    assert "passed ✓ PASS test_drawn 1 of 2 draws inconclusive" in text
+    assert "To look at" not in text
+    assert "as expected" not in text
+    test["outcome"] = "failed"
+    assert "To look at" in html.page(data)
 
 
 def test_page_of_many_passing_tests_folds_them():

@@ -24,7 +24,8 @@ from markupsafe import Markup, escape
 
 from gradcheck import __version__
 from gradcheck.errors import InvalidType
-from gradcheck.report import REASONS, SAID
+from gradcheck.report import REASONS
+from gradcheck.report import SAID as TOLD_BY_FINDING
 from gradcheck.views import svg
 from gradcheck.views.pictures import (
     DARK,
@@ -136,7 +137,7 @@ class CheckView:
         """Diagnoses, but for those of which a finding has said all."""
         told = {finding["block"] for finding in self.errors}
         every = self.data["diagnoses"]
-        found = [d for d in every if d["block"] not in told or d["kind"] not in SAID]
+        found = [d for d in every if d["block"] not in told or d["kind"] not in TOLD_BY_FINDING]
         # That nothing explains a block is said once, and only if nothing else is.
         explained = [d for d in found if d["kind"] != "unexplained"]
         return explained or ([] if self.errors else found[:1])
@@ -219,8 +220,15 @@ class TestView:
 
     @property
     def verdict(self) -> str:
-        """The worst of the checks; empty if there is none."""
-        return _worst(self.checks)
+        """The worst of the checks that count; empty if there is none."""
+        return "PASS" if self.rejected else _worst(self.checks)
+
+    @property
+    def rejected(self) -> int:
+        """Draws that a property test which passes has left out as inconclusive."""
+        counts = Counter(check.verdict for check in self.checks)
+        passes = self.outcome == "passed" and counts["PASS"] and not counts["FAIL"]
+        return counts["INCONCLUSIVE"] if passes and self.examples else 0
 
     @property
     def entries(self) -> int:
@@ -231,6 +239,12 @@ class TestView:
     def resolution(self) -> float | None:
         """Coarsest of the checks."""
         return _coarsest(self.checks)
+
+    @property
+    def expected(self) -> bool:
+        """Whether a check did not pass and the test did, or was not to."""
+        fine = self.outcome in ("passed", "xfailed", "skipped") and not self.empty
+        return fine and self.verdict in ("FAIL", "INCONCLUSIVE")
 
     @property
     def settled(self) -> bool:
@@ -276,17 +290,20 @@ def page(data: Any) -> str:
     tests = _tests(data)
     checks = [check for test in tests for check in test.checks]
     single = checks[0] if len(tests) == len(checks) == 1 and not tests[0].name else None
-    shown = sorted(tests, key=lambda test: RANK.index(test.verdict))
+    ordered = sorted(tests, key=lambda test: RANK.index(test.verdict))
+    unsettled = [test for test in ordered if not test.settled]
+    judged = [test.verdict for test in tests if test.checks and not test.expected]
     return (
         _environment()
         .get_template("page.html")
         .render(
-            tests=[test for test in shown if not test.settled],
+            tests=[test for test in unsettled if not test.expected],
+            expected=[test for test in unsettled if test.expected],
             settled=[test for test in tests if test.settled],
             outcomes=any(test.outcome for test in tests),
             single=single,
-            verdict=_worst(checks),
-            headline=single.headline if single else _headline(checks),
+            verdict=min(judged, key=RANK.index, default="PASS" if checks else ""),
+            headline=single.headline if single else _headline(tests),
             facts=_facts(tests, checks),
             version=__version__,
         )
@@ -367,17 +384,32 @@ def _coarsest(checks: Iterable[CheckView]) -> float | None:
     return max((resolution for resolution in known if resolution is not None), default=None)
 
 
-def _headline(checks: Sequence[CheckView]) -> str:
+SAID = {
+    "FAIL": "failed",
+    "INCONCLUSIVE": "could not be decided",
+    "PASS": "passed",
+    "expected": "failed as expected",
+    "rejected": "rejected as inconclusive",
+}
+"""What is said of checks, in this order; of those that passed only if none failed."""
+
+
+def _headline(tests: Sequence[TestView]) -> str:
     """What all checks say together."""
-    if not checks:
+    counts: Counter[str] = Counter()
+    for test in tests:
+        open_ = "expected" if test.expected else "rejected" if test.rejected else ""
+        for check in test.checks:
+            counts["PASS" if check.verdict == "PASS" else open_ or check.verdict] += 1
+    total = _counted(counts.total(), "check")
+    if not counts:
         return "nothing was checked"
-    counts = Counter(check.verdict for check in checks)
-    if counts["PASS"] == len(checks):
-        return f"{_counted(len(checks), 'check')} passed"
-    said = {"FAIL": "failed", "INCONCLUSIVE": "could not be decided"}
-    first, *rest = [f"{counts[v]:,} {words}" for v, words in said.items() if counts[v]]
-    number, words = first.split(" ", 1)
-    return ", ".join([f"{number} of {_counted(len(checks), 'check')} {words}", *rest])
+    if list(counts) == ["PASS"]:
+        return f"{total} passed"
+    red = counts["FAIL"] or counts["INCONCLUSIVE"]
+    said = [kind for kind in SAID if counts[kind] and not (red and kind == "PASS")]
+    first, *rest = [(f"{counts[kind]:,}", SAID[kind]) for kind in said]
+    return ", ".join([f"{first[0]} of {total} {first[1]}", *map(" ".join, rest)])
 
 
 def _counted(n: int, noun: str) -> str:
