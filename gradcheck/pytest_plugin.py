@@ -20,6 +20,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gradcheck-report",
         metavar="FILE",
-        help="write what was checked, in full, to FILE.html or FILE.json",
+        help="write what was checked, in full, to FILE.html or FILE.json, in a folder that is "
+        "made where it is missing",
     )
     group.addoption(
         "--gradcheck-audit",
@@ -582,15 +584,22 @@ def destination(config: pytest.Config) -> tuple[Path | None, Render]:
             f"--gradcheck-report={name}: expected a name that ends in .html or .json"
         )
     try:
-        existed = path.exists()
-        path.open("a").close()
-        if not existed:
-            path.unlink()
+        prepare(path)
     except OSError as error:
         raise pytest.UsageError(
-            f"--gradcheck-report={name}: cannot write there: {error.strerror}"
+            f"--gradcheck-report={name}: cannot write there: {error.strerror}: {error.filename}"
         ) from error
     return path, render
+
+
+def prepare(path: Path) -> None:
+    """Make the folder of a file; raises OSError if the file cannot be written."""
+    with suppress(FileExistsError):  # a file in the place of the folder: opening says so
+        path.parent.mkdir(parents=True, exist_ok=True)
+    existed = path.exists()
+    path.open("a").close()
+    if not existed:
+        path.unlink()
 
 
 def html_page() -> Render:

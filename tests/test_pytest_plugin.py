@@ -627,15 +627,26 @@ def test_html_is_the_page_of_the_same_data(run, pytester, monkeypatch):
     check_file(json.loads(pytester.path.joinpath("it.HTML").read_text().removeprefix("<html>")))
 
 
-@pytest.mark.parametrize("name", ["it.txt", "it", "missing/it.json", "file.json/it.json", "."])
+@pytest.mark.parametrize(
+    "name", ["it.txt", "it", "file.json/it.json", "file.json/sub/it.json", "folder.json", "."]
+)
 def test_file_that_cannot_be_written_is_an_error_at_the_start(run, pytester, name):
     pytester.path.joinpath("file.json").touch()
+    pytester.path.joinpath("folder.json").mkdir()
 
     result = run(FAILING, args=[f"--gradcheck-report={name}"])
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: --gradcheck-report={name}: *"])
+    (line,) = [line for line in result.stderr.lines if line]
+    assert line.startswith(f"ERROR: --gradcheck-report={name}: ")
     assert "test_it.py" not in result.stdout.str()
+
+
+def test_folder_of_the_file_is_made(run, pytester):
+    run(FAILING, args=["--gradcheck-report=sub/folder/it.json"])
+
+    data = json.loads(pytester.path.joinpath("sub", "folder", "it.json").read_text())
+    assert data["summary"]["tests"] == 1
 
 
 def test_html_is_a_page_of_all_tests(run, pytester):
