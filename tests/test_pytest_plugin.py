@@ -461,7 +461,8 @@ def test_summary_lists_tests_that_expect_a_failing_check_below_those_that_fail(r
 
 
 def test_property_test_that_rejects_draws_has_passed(run):
-    check = "@few\n@gradcheck.given('x: n in {0, 1}; n = 1', cost=kinked, grad=np.sign, wrt='x')"
+    spec = "'x: n in {0, 1, 2, 3}; n = 1', cost=kinked, grad=np.sign, wrt='x'"
+    check = f"@settings(few, max_examples=30)\n@gradcheck.given({spec})"
     drawn = "def test_it():\n    pass"
 
     row, counts, *_ = section(run(DRAWN, "import gradcheck", check, drawn))[1:]
