@@ -494,7 +494,7 @@ class Summary:
         for line, markup in [*table(rows), *totals(records)]:
             terminalreporter.write_line(line, **markup)
         if self.path:
-            terminalreporter.write_line(f"written to {self.path}")
+            terminalreporter.write_line(f"written to {shown(str(self.path), self.config)}")
 
 
 def table(records: list[Record]) -> Iterator[tuple[str, dict[str, bool]]]:
