@@ -15,18 +15,15 @@ import dataclasses
 import inspect
 import json
 import math
-import re
 import sys
-import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest._code.code import ReprEntry, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 if TYPE_CHECKING:
     from gradcheck.report import GradientReport
@@ -125,12 +122,20 @@ def pytest_runtest_makereport(
     report = yield
     listener = item.stash.get(LISTENER, None)
     unsettled = listener.unsettled if listener else []
-    errors = gradient_errors(call.excinfo.value, unsettled) if call.excinfo else []
-    if errors and not item.config.getoption("fulltrace", False):
-        report.longrepr = readable(errors, item)
+    told = False
+    if call.excinfo and "gradcheck.errors" in sys.modules:
+        from gradcheck.pytest_failures import readable, told_errors
+
+        errors = told_errors(call.excinfo.value, unsettled)
+        told = bool(errors)
+        if listener:
+            names = [type(error.error).__name__ for error in errors]
+            listener.record.unchecked = "GradientUnchecked" in names
+        if told and not item.config.getoption("fulltrace", False):
+            report.longrepr = readable(errors, item)
     if listener and asks(item):
         listener.follow(report)
-        if report.failed and report.when == "call" and unsettled and not errors:
+        if report.failed and report.when == "call" and unsettled and not told:
             report.sections.append((NAME, str(unsettled[-1])))
     return report
 
@@ -159,6 +164,8 @@ class Record:
         Checks that found something wrong, or passed at least one entry.
     verdicts : dict of str to int
         Number of checks with each verdict.
+    unchecked : bool
+        Whether it failed since too few of its draws could be checked.
     resolution : float, optional
         Coarsest of the checks; None if no entry passed.
     reports : list of str
@@ -176,6 +183,7 @@ class Record:
     examples: int = 0
     decided: int = 0
     verdicts: dict[str, int] = dataclasses.field(default_factory=dict)
+    unchecked: bool = False
     resolution: float | None = None
     reports: list[str] = dataclasses.field(default_factory=list)
 
@@ -193,13 +201,15 @@ class Record:
     @property
     def verdict(self) -> str:
         """The worst verdict that counts; empty if there is none."""
+        if self.unchecked:
+            return "INCONCLUSIVE"
         found = [v for v in ("FAIL", "INCONCLUSIVE", "PASS") if self.verdicts.get(v)]
         return "PASS" if self.rejects else found[0] if found else ""
 
     @property
     def faulty(self) -> bool:
-        """Whether somebody has to look at it for what was checked, or was not."""
-        return self.empty or (self.verdict != "PASS" and self.outcome in ("failed", "error"))
+        """Whether somebody has to look at it."""
+        return self.empty or self.outcome in ("failed", "error")
 
     @property
     def remark(self) -> str:
@@ -209,6 +219,8 @@ class Record:
         if self.rejects:
             count = self.verdicts["INCONCLUSIVE"]
             return f"{count} of {self.checks} draws ({count / self.checks:.0%}) inconclusive"
+        if self.unchecked:
+            return "too few draws could be checked"
         if self.outcome == "passed" and self.verdict == "FAIL":
             return "expected, or not asserted"
         return ""
@@ -341,111 +353,6 @@ def current_example() -> object | None:
     return example
 
 
-Shown = tuple[BaseException, str]
-"""An error, and the text that is shown of it."""
-
-
-def gradient_errors(error: BaseException, unsettled: Sequence[GradientReport] = ()) -> list[Shown]:
-    """The error itself, or those of a group, if they are of gradients and of nothing else."""
-    report = sys.modules.get("gradcheck.report")
-    if report is None:
-        return []
-    if isinstance(error, report.GradientError):
-        return [(error, str(error))]
-    if type(error) is AssertionError:
-        text = asserted(str(error), unsettled)
-        return [(error, text)] if text else []
-    # Hypothesis raises a group where examples fail in several ways.
-    inner = [gradient_errors(e, unsettled) for e in getattr(error, "exceptions", ())]
-    return [e for errors in inner for e in errors] if all(inner) else []
-
-
-ASSERTED = re.compile(
-    r"^assert (?:<GradientReport (?P<report>[A-Z]+):[^>]*>"
-    r"|<Verdict\.(?P<verdict>[A-Z]+): '\w+'> == (?:'PASS'|<Verdict\.PASS: 'PASS'>))$",
-    re.MULTILINE,
-)
-"""What pytest says of ``assert report`` and ``assert report.verdict == "PASS"``."""
-
-
-def asserted(message: str, unsettled: Sequence[GradientReport]) -> str:
-    """Text of the report that an assertion was about, below the test's own words, if any."""
-    found = ASSERTED.search(message)
-    if not found:
-        return ""
-    verdict = found["report"] or found["verdict"]
-    reports = [report for report in unsettled if report.verdict == verdict]
-    return f"{message[: found.start()]}{reports[-1]}" if reports else ""
-
-
-def readable(errors: list[Shown], item: pytest.Item) -> ReprExceptionInfo:
-    """What pytest shows: the report, the notes of Hypothesis, and the lines that called."""
-    entries = []
-    for k, (error, said) in enumerate(errors):
-        text = "\n".join([said, *notes(error)]).rstrip()
-        lines = ["", *text.splitlines()] if k else text.splitlines()
-        # Each place stands below the lines of its entry, so all but the first have none.
-        for place in places(error, item):
-            entries.append(ReprEntry(lines, None, None, place, "value"))
-            lines = []
-    first, said = errors[0]
-    *_, crash = places(first, item)
-    headline = said.partition("\n")[0]
-    crash = ReprFileLocation(crash.path, crash.lineno, f"{crash.message}: {headline}")
-    if item.config.getoption("tbstyle", "auto") == "line":  # pytest adds the place itself
-        entries = [dataclasses.replace(entry, reprfileloc=None) for entry in entries]
-    return ReprExceptionInfo(ReprTraceback(entries, None, "value"), crash)
-
-
-def places(error: BaseException, item: pytest.Item) -> list[ReprFileLocation]:
-    """The user's own lines that led to the check, the innermost with the name of the error."""
-    *outer, (path, line, _) = callers(error, item)
-    return [
-        *(ReprFileLocation(path, line, f"in {name}") for path, line, name in outer),
-        ReprFileLocation(path, line, type(error).__name__),
-    ]
-
-
-def notes(error: BaseException) -> list[str]:
-    """What Hypothesis says of an example, without the list of lines of NumPy that it ran."""
-    kept = []
-    explaining = False
-    for note in getattr(error, "__notes__", ()):
-        explaining = note.startswith("Explanation:") or (explaining and note.startswith(" "))
-        if not explaining:
-            kept.append(note)
-    return kept
-
-
-def callers(error: BaseException, item: pytest.Item) -> list[tuple[str, int, str]]:
-    """Path, line and function of the calls that are the user's own, the innermost last."""
-    hidden = [
-        str(Path(module.__file__).parent)
-        for name in ("gradcheck", "hypothesis", "pytest", "_pytest", "pluggy", "unittest")
-        if (module := sys.modules.get(name)) and module.__file__
-    ]
-    found: list[tuple[str, int, str]] = []
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        code = frame.f_code
-        inside = any(Path(code.co_filename).is_relative_to(folder) for folder in hidden)
-        if inside or frame.f_locals.get("__tracebackhide__"):
-            continue
-        path = shown(code.co_filename, item.config)
-        # What Hypothesis makes of a test has the test's name and file, and calls it.
-        if found and (found[-1][0], found[-1][2]) == (path, code.co_name):
-            found.pop()
-        found.append((path, line, code.co_name))
-    # Where none of their lines led to the check, as with `given`, it is the test itself.
-    _, start, name = item.location
-    return found or [(shown(str(item.path), item.config), (start or 0) + 1, name)]
-
-
-def shown(path: str, config: pytest.Config) -> str:
-    """A path as pytest prints it: relative to where it was started, if below."""
-    start = config.invocation_params.dir
-    return str(Path(path).relative_to(start)) if Path(path).is_relative_to(start) else path
-
-
 class Summary:
     """Gathers the records of all tests, prints the summary, writes the file.
 
@@ -488,12 +395,14 @@ class Summary:
             return
         terminalreporter.write_sep("=", NAME)
         verbose = self.config.getoption("verbose", 0) > 0
-        rows = [r for r in records if verbose or r.verdict != "PASS" or r.remark]
+        rows = [r for r in records if verbose or r.faulty or r.verdict != "PASS" or r.remark]
         if not verbose:
             rows.sort(key=lambda record: not record.faulty)
         for line, markup in [*table(rows), *totals(records)]:
             terminalreporter.write_line(line, **markup)
         if self.path:
+            from gradcheck.pytest_failures import shown
+
             terminalreporter.write_line(f"written to {shown(str(self.path), self.config)}")
 
 

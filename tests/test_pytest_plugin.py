@@ -273,6 +273,50 @@ def test_failure_of_a_test_case_hides_unittest(run, line_of):
     assert failures(result) == [*WRONG.splitlines(), "", place]
 
 
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.gradcheck"])
+def test_what_a_function_raises_is_shown_with_its_line_and_none_of_ours(run, line_of, mark):
+    result = run(
+        "def broken(x):\n    return x['w']", marked("check_gradient(broken, right, x)", mark=mark)
+    )
+
+    sentence = "`cost` raised IndexError at the point of the check: "
+    shown = failures(result)
+    assert shown[0].startswith(sentence)
+    assert shown[1:] == [
+        ">   return x['w']",
+        "",
+        f"test_it.py:{line_of('check_gradient(broken')}: in test_it",
+        f"test_it.py:{line_of('return x[')}: IndexError",
+    ]
+    result.stdout.fnmatch_lines([f"FAILED test_it.py::test_it - InvalidInput: {sentence[:24]}*"])
+
+
+def test_wrong_call_is_shown_by_its_sentence_and_place(run, line_of):
+    result = run(marked("check_gradient(lambda x, y: 0.0, right, x)"))
+
+    shown = failures(result)
+    assert len(shown) == 3
+    assert "raised TypeError" in shown[0]
+    assert shown[2] == f"test_it.py:{line_of('check_gradient(lambda')}: InvalidInput"
+
+
+def test_what_a_function_raises_at_a_draw_is_shown_with_the_draw(run, line_of):
+    broken = "def broken(w):\n    if w[0] > 2:\n        raise KeyError('v')\n    return 2 * w"
+    given = "@settings(few, max_examples=50)\n@gradcheck.given('w: n', cost=square, grad=broken)"
+    square = "import gradcheck\ndef square(w):\n    return np.sum(w**2)"
+
+    result = run(DRAWN, square, broken, given, "def test_it():\n    pass")
+
+    shown = failures(result)
+    assert shown[:2] == [
+        "`grad` raised KeyError at the point of the check: 'v'",
+        ">   raise KeyError('v')",
+    ]
+    assert "bound = bind(square, broken, arrays, wrt=('w',))" in shown
+    assert shown[-1] == f"test_it.py:{line_of('raise KeyError')}: KeyError"
+    assert not [line for line in shown if "strategies" in line or "functions.py" in line]
+
+
 def test_other_failures_are_pytests_own(run):
     result = run("def test_it(gradcheck):\n    assert 1 == 2")
 
@@ -473,6 +517,17 @@ def test_property_test_that_rejects_draws_has_passed(run):
     assert 0 < rejected < int(checks)
     share = f"{rejected / int(checks):.0%}"
     assert remark == f"{rejected} of {checks} draws ({share}) inconclusive"
+
+
+def test_property_test_with_too_few_checks_has_failed_for_that(run):
+    spec = "'x: 1', cost=lambda x: np.sum(np.log(x)), grad=lambda x: 1 / x, inconclusive=0"
+    check = f"@settings(few, max_examples=30)\n@gradcheck.given({spec})"
+
+    row = section(run(DRAWN, "import gradcheck", check, "def test_it():\n    pass"))[1]
+
+    outcome, verdict, *_, remark = row.split(maxsplit=6)
+    assert (outcome, verdict) == ("failed", "INCONCLUSIVE")
+    assert remark == "too few draws could be checked"
 
 
 @pytest.mark.parametrize("args", [["-q"], ["--tb=short"], ["-p", "no:cacheprovider", "-x"]])
