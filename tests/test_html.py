@@ -229,6 +229,54 @@ def test_of_examples_the_last_is_told():
     assert "1 more of its checks did not pass: this is the last example of 9." in text
 
 
+def test_audit_has_its_section_and_its_survivors_make_the_page_fail():
+    data = session(test_it=("passing", "passed"))
+    trials = [("sign", "W", True), ("sign", "b", True), ("transposed", "W", False)]
+    names = ("mistake", "block", "caught")
+    data["audit"] = {
+        "trials": [{**dict(zip(names, t, strict=True)), "where": "test_it"} for t in trials],
+        "passed_over": {"test_other": "it expects a wrong gradient"},
+    }
+
+    tree = Tree(html.page(data))
+    assert "✗ FAIL 1 check passed; 2 of 3 planted mistakes caught" in tree.text
+    assert "Not caught test_it: transposed (W)" in tree.text
+    assert "Not audited test_other: it expects a wrong gradient" in tree.text
+    assert "sign 2 2 transposed 1 0" in tree.text
+    data["audit"]["trials"].pop()
+    text = Tree(html.page(data)).text
+    assert "✓ PASS 1 check passed; 2 of 2 planted mistakes caught" in text
+    assert "Not caught" not in text
+    data["audit"]["trials"] = []
+    assert f"{html.NONE} not checked Audit: nothing was audited" in Tree(html.page(data)).text
+
+
+def test_right_side_of_an_equation_is_marked_as_the_equation_is():
+    data = report_of("probes").to_dict()
+    (name, text), (term,) = *data["equations"].items(), data["terms"].values()
+    for shown in (text, text.replace("dZ1 = ", "")):
+        data["equations"] = {name: shown}
+
+        page = html.page(data)
+        assert f"<mark>{html.escape(term)}</mark>" in page
+        assert "Marked is where" in page
+    data["equations"] = {name: "another"}
+    assert "Marked is where" not in html.page(data)
+
+
+def test_cross_says_why_an_entry_has_no_relative_error():
+    at = np.array([0.0, 1.0, -1.0])
+    wrong = check_gradient(lambda x: np.sum(np.abs(x)), lambda x: np.sign(x) + 3.0 * (x == 0), at)
+
+    assert "Crossed: wrong at a kink." in Tree(html.page(wrong)).text
+
+
+def test_advice_without_a_cause_is_not_called_one():
+    text = Tree(html.page(report_of("kink"))).text
+
+    assert "ause" not in text.partition("The report as text")[0]
+
+
 @pytest.mark.parametrize("data", [[], {}, {"tests": []}])
 def test_page_of_nothing_says_so(data):
     text = Tree(html.page(data)).text

@@ -27,6 +27,7 @@ from gradcheck.errors import InvalidType
 from gradcheck.report import REASONS
 from gradcheck.report import SAID as TOLD_BY_FINDING
 from gradcheck.views import svg
+from gradcheck.views.audited import AuditView
 from gradcheck.views.pictures import (
     DARK,
     LIGHT,
@@ -84,6 +85,14 @@ class BlockView:
         """Whether some entries are decided and others are not."""
         letters = set(self.data["verdicts"])
         return bool(letters & {"I", "K"}) and not letters <= {"I", "K"}
+
+    @property
+    def crossed(self) -> str:
+        """Why entries have no relative error."""
+        worst = self.data["worst"]
+        if worst["analytic"] is None:
+            return "not finite"
+        return "not finite, or wrong at a kink" if worst["left"] is None else "wrong at a kink"
 
     @property
     def summarised(self) -> str:
@@ -197,6 +206,11 @@ class CheckView:
         ]
 
     @property
+    def marked(self) -> bool:
+        """Whether any term is marked."""
+        return any("<mark>" in text for _, text in self.equations)
+
+    @property
     def errors(self) -> list[Mapping[str, Any]]:
         """Findings that make the check fail."""
         return [f for f in self.data["findings"] if f["severity"] == "error"]
@@ -290,9 +304,12 @@ def page(data: Any) -> str:
     tests = _tests(data)
     checks = [check for test in tests for check in test.checks]
     single = checks[0] if len(tests) == len(checks) == 1 and not tests[0].name else None
+    found = data.get("audit") if isinstance(data, Mapping) and _is_session(data) else None
+    audit = AuditView(found) if found else None
     ordered = sorted(tests, key=lambda test: RANK.index(test.verdict))
     unsettled = [test for test in ordered if not test.settled]
     judged = [test.verdict for test in tests if test.checks and not test.expected]
+    missed = audit is not None and audit.verdict == "FAIL"
     return (
         _environment()
         .get_template("page.html")
@@ -302,8 +319,9 @@ def page(data: Any) -> str:
             settled=[test for test in tests if test.settled],
             outcomes=any(test.outcome for test in tests),
             single=single,
-            verdict=min(judged, key=RANK.index, default="PASS" if checks else ""),
-            headline=single.headline if single else _headline(tests),
+            audit=audit,
+            verdict="FAIL" if missed else _of_all(judged, checks),
+            headline=single.headline if single else _headline(tests, audit),
             facts=_facts(tests, checks),
             version=__version__,
         )
@@ -334,7 +352,7 @@ def fragment(report: Any) -> str:
 
 def _tests(data: Any) -> list[TestView]:
     """Whatever `page` takes, as tests."""
-    if isinstance(data, Mapping) and isinstance(data.get("tests"), list):
+    if isinstance(data, Mapping) and _is_session(data):
         return [
             TestView(
                 test["test"],
@@ -369,6 +387,11 @@ def _check(report: Any) -> CheckView:
     return CheckView(report.to_dict() if hasattr(report, "to_dict") else report)
 
 
+def _is_session(data: Mapping[str, Any]) -> bool:
+    """Whether it is what the pytest plugin writes."""
+    return isinstance(data.get("tests"), list)
+
+
 def _is_report(data: Any) -> bool:
     is_data = isinstance(data, Mapping) and {"schema", "blocks", "text"} <= data.keys()
     return is_data or hasattr(data, "to_dict")
@@ -394,7 +417,18 @@ SAID = {
 """What is said of checks, in this order; of those that passed only if none failed."""
 
 
-def _headline(tests: Sequence[TestView]) -> str:
+def _of_all(judged: Sequence[str], checks: Sequence[CheckView]) -> str:
+    """The verdict of a page; where all that did not pass is expected, nothing is wrong."""
+    return min(judged, key=RANK.index, default="PASS" if checks else "")
+
+
+def _headline(tests: Sequence[TestView], audit: AuditView | None) -> str:
+    """What all checks say together, and then the audit."""
+    said = _said(tests)
+    return f"{said}; {audit.headline}" if audit else said
+
+
+def _said(tests: Sequence[TestView]) -> str:
     """What all checks say together."""
     counts: Counter[str] = Counter()
     for test in tests:
@@ -435,6 +469,8 @@ def _facts(tests: Sequence[TestView], checks: Sequence[CheckView]) -> list[tuple
 def _marked(text: str, term: str) -> Markup:
     """An equation with one term of its right side marked."""
     left, equals, right = text.partition(" = ")
+    if not equals:  # the right side alone
+        left, right = "", text
     before, found, after = right.partition(term)
     if not term or not found:
         return escape(text)
