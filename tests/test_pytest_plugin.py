@@ -774,8 +774,24 @@ def test_project_without_hypothesis_never_loads_it(run):
     assert section(result)[0].startswith("1 check, 2 entries, 0 examples, ")
 
 
-def test_coverage_from_the_first_line_misses_nothing(pytester, plugin, write):
+def test_pytest_cov_misses_no_line_of_the_project(pytester, plugin, write):
+    pytest.importorskip("pytest_cov", reason="no pytest-cov: it is in tox")
+    write("def test_it(gradcheck):\n    gradcheck(cost, right, x)")
+
+    result = pytester.runpytest_subprocess(*plugin, "--cov=problem", "--cov-report=json:it.json")
+
+    result.assert_outcomes(passed=1)
+    (found,) = json.loads(pytester.path.joinpath("it.json").read_text())["files"].values()
+    lines = pytester.path.joinpath("problem.py").read_text().splitlines()
+    top = {k for k, line in enumerate(lines, 1) if re.match(r"def |import |x = ", line)}
+    assert top <= set(found["executed_lines"])
+
+
+def test_coverage_from_the_first_line_misses_nothing(pytester, plugin, write, monkeypatch):
     pytest.importorskip("coverage")
+    # Those of a measurement of this very run.
+    for name in ("COVERAGE_FILE", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
     write("def test_it(gradcheck):\n    gradcheck(cost, right, x)")
 
     measured = ("-m", "coverage", "run", "--include=problem.py,*/gradcheck/*")
