@@ -245,3 +245,15 @@ def test_notebook_fragment_leaves_the_notebook_alone(visit, tmp_path):
         found.append(visit(path=path).evaluate(read))
 
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_notebook_fragment_is_readable_without_a_doctype(visit, tmp_path, scheme):
+    """As old viewers and mails show it, where tables inherit no colour by themselves."""
+    path = tmp_path / "quirks.html"
+    path.write_text(f"<meta charset=utf-8>{report_of('row')._repr_html_()}", encoding="utf-8")
+
+    page = visit(scheme=scheme, path=path)
+
+    assert page.evaluate("document.compatMode") == "BackCompat"
+    assert [pair for pair in page.evaluate(CONTRAST) if pair[0] < 4.5] == []

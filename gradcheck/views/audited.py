@@ -37,7 +37,8 @@ class AuditView:
         if not trials:
             return "nothing was audited"
         caught = sum(trial["caught"] for trial in trials)
-        return f"{caught:,} of {len(trials):,} planted mistake{'s'[: len(trials) > 1]} caught"
+        noun = "mistake" if len(trials) == 1 else "mistakes"
+        return f"{caught:,} of {len(trials):,} planted {noun} caught"
 
     @property
     def rows(self) -> list[tuple[str, int, int]]:
