@@ -16,15 +16,14 @@ import inspect
 import json
 import math
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest._code.code import ReprEntry, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 if TYPE_CHECKING:
     from gradcheck.report import GradientReport
@@ -45,7 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gradcheck-report",
         metavar="FILE",
-        help="write what was checked, in full, to FILE.html or FILE.json",
+        help="write what was checked, in full, to FILE.html or FILE.json, in a folder that is "
+        "made where it is missing",
     )
     group.addoption(
         "--gradcheck-audit",
@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("gradcheck_audit"):
         from gradcheck.audit.tests import Audit
 
-        audit = Audit(config, lambda item: item.stash.get(LISTENER, None))
+        audit = Audit(config, lambda item: item.stash.get(LISTENER, None) if asks(item) else None)
         config.pluginmanager.register(audit, AUDIT)
 
 
@@ -82,16 +82,22 @@ def fixture() -> Callable[..., GradientReport]:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-m gradcheck` and `-k gradcheck` find every test that asks for checks."""
-    asks = NAME in getattr(item, "fixturenames", ())
-    asks |= getattr(getattr(item, "obj", None), "__gradcheck__", False) is True
-    if asks and not item.get_closest_marker(NAME):
+    wants = NAME in getattr(item, "fixturenames", ())
+    wants |= getattr(getattr(item, "obj", None), "__gradcheck__", False) is True
+    if wants and not asks(item):
         item.add_marker(NAME)
+
+
+def asks(item: pytest.Item) -> bool:
+    """Whether a test has the marker, or the fixture."""
+    return item.get_closest_marker(NAME) is not None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Hear of the checks that a test makes, with its fixtures."""
-    if not item.get_closest_marker(NAME):
+    # Other tests may make checks as well if their modules have loaded what makes them.
+    if not asks(item) and "gradcheck.watch" not in sys.modules:
         return (yield)
     from gradcheck.watch import watching
 
@@ -114,14 +120,23 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show a wrong gradient by its report alone, and send the record of the test."""
     report = yield
-    errors = gradient_errors(call.excinfo.value) if call.excinfo else []
-    if errors and not item.config.getoption("fulltrace", False):
-        report.longrepr = readable(errors, item)
     listener = item.stash.get(LISTENER, None)
-    if listener:
+    unsettled = listener.unsettled if listener else []
+    told = False
+    if call.excinfo and "gradcheck.errors" in sys.modules:
+        from gradcheck.pytest_failures import readable, told_errors
+
+        errors = told_errors(call.excinfo.value, unsettled)
+        told = bool(errors)
+        if listener:
+            names = [type(error.error).__name__ for error in errors]
+            listener.record.unchecked = "GradientUnchecked" in names
+        if told and not item.config.getoption("fulltrace", False):
+            report.longrepr = readable(errors, item)
+    if listener and asks(item):
         listener.follow(report)
-        if report.failed and report.when == "call" and listener.unsettled and not errors:
-            report.sections.append((NAME, listener.unsettled))
+        if report.failed and report.when == "call" and unsettled and not told:
+            report.sections.append((NAME, str(unsettled[-1])))
     return report
 
 
@@ -149,6 +164,8 @@ class Record:
         Checks that found something wrong, or passed at least one entry.
     verdicts : dict of str to int
         Number of checks with each verdict.
+    unchecked : bool
+        Whether it failed since too few of its draws could be checked.
     resolution : float, optional
         Coarsest of the checks; None if no entry passed.
     reports : list of str
@@ -166,6 +183,7 @@ class Record:
     examples: int = 0
     decided: int = 0
     verdicts: dict[str, int] = dataclasses.field(default_factory=dict)
+    unchecked: bool = False
     resolution: float | None = None
     reports: list[str] = dataclasses.field(default_factory=list)
 
@@ -175,10 +193,37 @@ class Record:
         return self.ran and not self.decided
 
     @property
+    def rejects(self) -> bool:
+        """Whether it passes as a property test does: some draws were left out as inconclusive."""
+        kinds = {verdict for verdict, count in self.verdicts.items() if count}
+        return self.outcome == "passed" and self.examples > 0 and kinds == {"PASS", "INCONCLUSIVE"}
+
+    @property
     def verdict(self) -> str:
-        """The worst verdict; empty if there is none."""
+        """The worst verdict that counts; empty if there is none."""
+        if self.unchecked:
+            return "INCONCLUSIVE"
         found = [v for v in ("FAIL", "INCONCLUSIVE", "PASS") if self.verdicts.get(v)]
-        return found[0] if found else ""
+        return "PASS" if self.rejects else found[0] if found else ""
+
+    @property
+    def faulty(self) -> bool:
+        """Whether somebody has to look at it."""
+        return self.empty or self.outcome in ("failed", "error")
+
+    @property
+    def remark(self) -> str:
+        """What its numbers do not say."""
+        if self.empty:
+            return "EMPTY: nothing was really checked"
+        if self.rejects:
+            count = self.verdicts["INCONCLUSIVE"]
+            return f"{count} of {self.checks} draws ({count / self.checks:.0%}) inconclusive"
+        if self.unchecked:
+            return "too few draws could be checked"
+        if self.outcome == "passed" and self.verdict == "FAIL":
+            return "expected, or not asserted"
+        return ""
 
     def add(self, report: GradientReport) -> None:
         """Count one check."""
@@ -209,20 +254,20 @@ class Listener:
     options : dict
         Options of the test's markers; the closest one wins.
     record : Record
-    unsettled : str
-        Text of the last report that did not pass.
+    unsettled : list of GradientReport
+        Those that did not pass, of those with the same verdict the last.
     """
 
     def __init__(self, item: pytest.Item) -> None:
         self.item = item
         self.options: Mapping[str, Any] = {}
-        self.keeps_reports = item.config.getoption("gradcheck_report") is not None
+        self.keeps_reports = asks(item) and item.config.getoption("gradcheck_report") is not None
         self._new_record()
 
     def _new_record(self) -> None:
         path, line, _ = self.item.location
         self.record = Record(self.item.nodeid, (path, line or 0))
-        self.unsettled = ""
+        self.unsettled: list[GradientReport] = []
         self.example: object = None
 
     def begin(self) -> None:
@@ -236,16 +281,20 @@ class Listener:
         example = current_example()
         self.record.examples += example is not None and example is not self.example
         self.example = example
-        if not report:
-            self.unsettled = str(report)
+        self._note(report)
         if self.keeps_reports:
             self.record.reports.append(report.to_json(indent=None))
 
     def amend(self, report: GradientReport) -> None:
         """Take a report in place of the last, which says less."""
-        self.unsettled = "" if report else str(report)
+        self._note(report)
         if self.keeps_reports:
             self.record.reports[-1:] = [report.to_json(indent=None)]
+
+    def _note(self, report: GradientReport) -> None:
+        if not report:
+            others = [r for r in self.unsettled if r.verdict != report.verdict]
+            self.unsettled = [*others, report]
 
     def follow(self, report: pytest.TestReport) -> None:
         """Note how the test went, and at its end send the record with pytest's report."""
@@ -304,85 +353,6 @@ def current_example() -> object | None:
     return example
 
 
-def gradient_errors(error: BaseException) -> list[BaseException]:
-    """The error itself, or those of a group, if they are of gradients and of nothing else."""
-    report = sys.modules.get("gradcheck.report")
-    if report is None:
-        return []
-    if isinstance(error, report.GradientError):
-        return [error]
-    # Hypothesis raises a group where examples fail in several ways.
-    inner = [gradient_errors(e) for e in getattr(error, "exceptions", ())]
-    return [e for errors in inner for e in errors] if all(inner) else []
-
-
-def readable(errors: list[BaseException], item: pytest.Item) -> ReprExceptionInfo:
-    """What pytest shows: the report, the notes of Hypothesis, and the lines that called."""
-    entries = []
-    for k, error in enumerate(errors):
-        text = "\n".join([str(error), *notes(error)]).rstrip()
-        lines = ["", *text.splitlines()] if k else text.splitlines()
-        # Each place stands below the lines of its entry, so all but the first have none.
-        for place in places(error, item):
-            entries.append(ReprEntry(lines, None, None, place, "value"))
-            lines = []
-    *_, crash = places(errors[0], item)
-    headline = str(errors[0]).partition("\n")[0]
-    crash = ReprFileLocation(crash.path, crash.lineno, f"{crash.message}: {headline}")
-    if item.config.getoption("tbstyle", "auto") == "line":  # pytest adds the place itself
-        entries = [dataclasses.replace(entry, reprfileloc=None) for entry in entries]
-    return ReprExceptionInfo(ReprTraceback(entries, None, "value"), crash)
-
-
-def places(error: BaseException, item: pytest.Item) -> list[ReprFileLocation]:
-    """The user's own lines that led to the check, the innermost with the name of the error."""
-    *outer, (path, line, _) = callers(error, item)
-    return [
-        *(ReprFileLocation(path, line, f"in {name}") for path, line, name in outer),
-        ReprFileLocation(path, line, type(error).__name__),
-    ]
-
-
-def notes(error: BaseException) -> list[str]:
-    """What Hypothesis says of an example, without the list of lines of NumPy that it ran."""
-    kept = []
-    explaining = False
-    for note in getattr(error, "__notes__", ()):
-        explaining = note.startswith("Explanation:") or (explaining and note.startswith(" "))
-        if not explaining:
-            kept.append(note)
-    return kept
-
-
-def callers(error: BaseException, item: pytest.Item) -> list[tuple[str, int, str]]:
-    """Path, line and function of the calls that are the user's own, the innermost last."""
-    hidden = [
-        str(Path(module.__file__).parent)
-        for name in ("gradcheck", "hypothesis", "pytest", "_pytest", "pluggy", "unittest")
-        if (module := sys.modules.get(name)) and module.__file__
-    ]
-    found: list[tuple[str, int, str]] = []
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        code = frame.f_code
-        inside = any(Path(code.co_filename).is_relative_to(folder) for folder in hidden)
-        if inside or frame.f_locals.get("__tracebackhide__"):
-            continue
-        path = shown(code.co_filename, item.config)
-        # What Hypothesis makes of a test has the test's name and file, and calls it.
-        if found and (found[-1][0], found[-1][2]) == (path, code.co_name):
-            found.pop()
-        found.append((path, line, code.co_name))
-    # Where none of their lines led to the check, as with `given`, it is the test itself.
-    _, start, name = item.location
-    return found or [(shown(str(item.path), item.config), (start or 0) + 1, name)]
-
-
-def shown(path: str, config: pytest.Config) -> str:
-    """A path as pytest prints it: relative to where it was started, if below."""
-    start = config.invocation_params.dir
-    return str(Path(path).relative_to(start)) if Path(path).is_relative_to(start) else path
-
-
 class Summary:
     """Gathers the records of all tests, prints the summary, writes the file.
 
@@ -425,28 +395,28 @@ class Summary:
             return
         terminalreporter.write_sep("=", NAME)
         verbose = self.config.getoption("verbose", 0) > 0
-        rows = [r for r in records if verbose or r.empty or r.verdict != "PASS"]
+        rows = [r for r in records if verbose or r.faulty or r.verdict != "PASS" or r.remark]
+        if not verbose:
+            rows.sort(key=lambda record: not record.faulty)
         for line, markup in [*table(rows), *totals(records)]:
             terminalreporter.write_line(line, **markup)
         if self.path:
-            terminalreporter.write_line(f"written to {self.path}")
+            from gradcheck.pytest_failures import shown
+
+            terminalreporter.write_line(f"written to {shown(str(self.path), self.config)}")
 
 
 def table(records: list[Record]) -> Iterator[tuple[str, dict[str, bool]]]:
     """A line for each test, with its colour."""
     if records:
-        yield "verdict       checks   entries  resolution  test", {}
+        yield "outcome  verdict       checks   entries  resolution  test", {}
     for record in records:
         resolution = "-" if record.resolution is None else f"{record.resolution:.1e}"
-        verdict = record.verdict or "-"
-        remark = "  EMPTY: nothing was really checked" if record.empty else ""
-        yield (
-            (
-                f"{verdict:12}  {record.checks:6}  {record.entries:8}  {resolution:>10}  "
-                f"{record.test}{remark}"
-            ),
-            {"red": record.empty or verdict == "FAIL"},
+        line = (
+            f"{record.outcome:7}  {record.verdict or '-':12}  {record.checks:6}  "
+            f"{record.entries:8}  {resolution:>10}  {record.test}  {record.remark}"
         )
+        yield line.rstrip(), {"red": record.faulty}
 
 
 def totals(records: list[Record]) -> Iterator[tuple[str, dict[str, bool]]]:
@@ -523,15 +493,22 @@ def destination(config: pytest.Config) -> tuple[Path | None, Render]:
             f"--gradcheck-report={name}: expected a name that ends in .html or .json"
         )
     try:
-        existed = path.exists()
-        path.open("a").close()
-        if not existed:
-            path.unlink()
+        prepare(path)
     except OSError as error:
         raise pytest.UsageError(
-            f"--gradcheck-report={name}: cannot write there: {error.strerror}"
+            f"--gradcheck-report={name}: cannot write there: {error.strerror}: {error.filename}"
         ) from error
     return path, render
+
+
+def prepare(path: Path) -> None:
+    """Make the folder of a file; raises OSError if the file cannot be written."""
+    with suppress(FileExistsError):  # a file in the place of the folder: opening says so
+        path.parent.mkdir(parents=True, exist_ok=True)
+    existed = path.exists()
+    path.open("a").close()
+    if not existed:
+        path.unlink()
 
 
 def html_page() -> Render:

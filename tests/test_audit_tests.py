@@ -95,6 +95,7 @@ def test_weak_test_is_told_what_it_lets_pass_and_the_run_fails(audit):
     assert ("relative error 1e-06", "db") in survivors(found)
     survived = "sign (db), keepdims forgotten (db), relative error 1e-06 (db)"
     result.stdout.fnmatch_lines([f"survived test_model.py::test_weak: {survived}"])
+    result.stdout.fnmatch_lines(["the audit failed: planted mistakes that were not caught: 3"])
 
 
 def test_property_test_is_left_at_its_first_failure(audit):

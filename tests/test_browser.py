@@ -97,13 +97,42 @@ def test_links_lead_to_the_tests(visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768, 1200])
+@pytest.mark.parametrize("width", [320, 360, 768, 1200])
 def test_page_is_never_wider_than_the_screen(visit, width, scheme):
     page = visit(width, scheme)
     for summary in page.locator("summary").all():
         summary.click()
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+SCROLLED = """() => [...document.querySelectorAll('body *')]
+    .filter(e => e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX === 'auto')
+    .map(e => [e.tagName, e.tabIndex, e.getAttribute('role'), !!e.ariaLabel,
+               getComputedStyle(e).backgroundImage !== 'none'])"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 600, 768])
+def test_only_text_is_scrolled_sideways_and_shows_it(visit, width):
+    """Tables fit; the text has a name, can be focused, and its hidden side is in shadow."""
+    page = visit(width)
+    for summary in page.locator("summary").all():
+        summary.click()
+
+    found = page.evaluate(SCROLLED)
+    assert found
+    assert all(element == ["PRE", 0, "region", True, True] for element in found)
+
+
+def test_rows_that_are_stacked_are_still_a_table_to_a_screen_reader(visit):
+    page = visit(320)
+
+    table = page.get_by_role("table", name="The worst first")
+    assert table.get_by_role("row").count() == 8
+    assert table.get_by_role("columnheader", name="resolution").count() == 1
+    cells = table.get_by_role("row", name=re.compile("test_kink")).get_by_role("cell")
+    assert cells.nth(1).inner_text().split() == ["?", "INCONCLUSIVE"]
+    assert cells.last.evaluate("e => getComputedStyle(e, '::before').content") != "none"
 
 
 CONTRAST = """() => {
@@ -216,3 +245,15 @@ def test_notebook_fragment_leaves_the_notebook_alone(visit, tmp_path):
         found.append(visit(path=path).evaluate(read))
 
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_notebook_fragment_is_readable_without_a_doctype(visit, tmp_path, scheme):
+    """As old viewers and mails show it, where tables inherit no colour by themselves."""
+    path = tmp_path / "quirks.html"
+    path.write_text(f"<meta charset=utf-8>{report_of('row')._repr_html_()}", encoding="utf-8")
+
+    page = visit(scheme=scheme, path=path)
+
+    assert page.evaluate("document.compatMode") == "BackCompat"
+    assert [pair for pair in page.evaluate(CONTRAST) if pair[0] < 4.5] == []

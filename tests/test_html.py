@@ -173,15 +173,39 @@ def test_page_of_a_session_lists_tests_by_their_need():
 
     text = Tree(html.page(data)).text
 
-    assert "✗ FAIL 2 of 4 checks failed, 1 could not be decided" in text
-    order = [
-        text.index(name) for name in ("test_wrong", "test_expected", "test_open", "test_empty")
-    ]
+    assert "✗ FAIL 1 of 4 checks failed, 1 could not be decided, 1 failed as expected" in text
+    words = ["To look at", "test_wrong", "test_open", "test_empty", "Failed as expected"]
+    order = [text.index(name) for name in (*words, "test_expected", "Passed or skipped What")]
     assert order == sorted(order)
-    assert order[-1] < text.index("Passed What passed") < text.index("test_right")
+    assert order[-1] < text.index("test_right")
     assert "not checked test_empty empty: nothing was really checked" in text
     assert "None" not in text
     assert "xfailed" in text
+
+
+@pytest.mark.parametrize("outcome", ["passed", "xfailed"])
+def test_expected_failures_have_a_section_of_their_own(outcome):
+    text = Tree(html.page(session(test_it=("passing", "passed"), test_no=("row", outcome)))).text
+
+    assert "✓ PASS 1 of 2 checks passed, 1 failed as expected" in text
+    assert "To look at" not in text
+    assert text.index("Failed as expected") < text.index(f"{outcome} ✗ FAIL test_no")
+    assert "row 2 wrong" in text
+
+
+def test_draws_that_a_property_test_rejects_are_counted_and_nothing_more():
+    data = session(test_drawn=("passing", "passed"))
+    (test,) = data["tests"]
+    test["examples"], test["checks"] = 2, [report_of("kink").to_dict(), *test["checks"]]
+
+    text = Tree(html.page(data)).text
+
+    assert "✓ PASS 1 of 2 checks passed, 1 rejected as inconclusive" in text
+    assert "passed ✓ PASS test_drawn 1 of 2 draws inconclusive" in text
+    assert "To look at" not in text
+    assert "as expected" not in text
+    test["outcome"] = "failed"
+    assert "To look at" in html.page(data)
 
 
 def test_page_of_many_passing_tests_folds_them():
@@ -203,6 +227,54 @@ def test_of_examples_the_last_is_told():
     assert "row 2" in text
     assert "rank-1" not in text
     assert "1 more of its checks did not pass: this is the last example of 9." in text
+
+
+def test_audit_has_its_section_and_its_survivors_make_the_page_fail():
+    data = session(test_it=("passing", "passed"))
+    trials = [("sign", "W", True), ("sign", "b", True), ("transposed", "W", False)]
+    names = ("mistake", "block", "caught")
+    data["audit"] = {
+        "trials": [{**dict(zip(names, t, strict=True)), "where": "test_it"} for t in trials],
+        "passed_over": {"test_other": "it expects a wrong gradient"},
+    }
+
+    tree = Tree(html.page(data))
+    assert "✗ FAIL 1 check passed; 2 of 3 planted mistakes caught" in tree.text
+    assert "Not caught test_it: transposed (W)" in tree.text
+    assert "Not audited test_other: it expects a wrong gradient" in tree.text
+    assert "sign 2 2 transposed 1 0" in tree.text
+    data["audit"]["trials"].pop()
+    text = Tree(html.page(data)).text
+    assert "✓ PASS 1 check passed; 2 of 2 planted mistakes caught" in text
+    assert "Not caught" not in text
+    data["audit"]["trials"] = []
+    assert f"{html.NONE} not checked Audit: nothing was audited" in Tree(html.page(data)).text
+
+
+def test_right_side_of_an_equation_is_marked_as_the_equation_is():
+    data = report_of("probes").to_dict()
+    (name, text), (term,) = *data["equations"].items(), data["terms"].values()
+    for shown in (text, text.replace("dZ1 = ", "")):
+        data["equations"] = {name: shown}
+
+        page = html.page(data)
+        assert f"<mark>{html.escape(term)}</mark>" in page
+        assert "Marked is where" in page
+    data["equations"] = {name: "another"}
+    assert "Marked is where" not in html.page(data)
+
+
+def test_cross_says_why_an_entry_has_no_relative_error():
+    at = np.array([0.0, 1.0, -1.0])
+    wrong = check_gradient(lambda x: np.sum(np.abs(x)), lambda x: np.sign(x) + 3.0 * (x == 0), at)
+
+    assert "Crossed: wrong at a kink." in Tree(html.page(wrong)).text
+
+
+def test_advice_without_a_cause_is_not_called_one():
+    text = Tree(html.page(report_of("kink"))).text
+
+    assert "ause" not in text.partition("The report as text")[0]
 
 
 @pytest.mark.parametrize("data", [[], {}, {"tests": []}])
@@ -237,10 +309,10 @@ def test_file_is_the_page(tmp_path):
 
 def test_example_of_the_documentation_runs():
     page = Path(__file__).parent.parent / "docs" / "page.md"
-    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    code = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     names = {}
 
-    exec(code, names)
+    exec("\n".join(code), names)
 
     text = Tree(names["path"].read_text(encoding="utf-8")).text
     assert "3 of 3 checks failed" in text

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pages import CASES, report_of
 
-from gradcheck import InvalidInput
+from gradcheck import InvalidInput, InvalidType
 
 matplotlib = pytest.importorskip("matplotlib", reason="pip install 'gradcheck[plots]'")
 
@@ -22,6 +22,12 @@ def test_every_report_has_a_figure_that_can_be_drawn(case):
 
     assert isinstance(figure, matplotlib.figure.Figure)
     figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize("block", [3, ["W", 3], {"W": 1}, b"W"])
+def test_block_that_is_no_name_is_refused(block):
+    with pytest.raises(InvalidType, match="`block`: expected a block's name or several, got "):
+        report_of("row").plot(block)
 
 
 def test_notebooks_show_the_figure():

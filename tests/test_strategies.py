@@ -567,8 +567,9 @@ def test_pytest_selects_them_and_counts_their_checks(run):
     assert "from test_it import cost, wrong" in failure
     assert "strategies.py" not in failure
     assert re.search(r"^test_it.py:\d+: GradientError", failure, re.MULTILINE)
-    assert "distance from the derivative, in error bars" in output
+    assert "error bars between gradient and derivative" in output
     assert re.search(r"\* \d+\.\d\d%, inconclusive: kink", output)
+    assert "gave up because" not in output, "the draws that are rejected are counted twice"
 
 
 def test_seeds_of_the_command_line_work(run):

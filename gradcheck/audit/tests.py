@@ -120,19 +120,28 @@ class Audit:
         self.green &= report.passed and not hasattr(report, "wasxfail")
         return report
 
+    @property
+    def failure(self) -> str:
+        """Why the run fails though its tests pass; empty if it does not."""
+        if not self.trials:
+            return "nothing was audited"
+        survivors = sum(not trial.caught for trial in self.trials)
+        unsteady = list(self.passed_over.values()).count(UNSTEADY)
+        reasons = [
+            f"planted mistakes that were not caught: {survivors}" if survivors else "",
+            f"tests that fail when they are run again: {unsteady}" if unsteady else "",
+        ]
+        return ", ".join(filter(None, reasons))
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail the run if mistakes survive, or if there was nothing to audit."""
         sent = getattr(self.config, "workeroutput", None)
         if sent is not None:
             sent[SENT] = [asdict(t) for t in self.trials], self.passed_over, self.red
-        elif session.exitstatus == pytest.ExitCode.OK:
-            if not self.trials:
-                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-            elif UNSTEADY in self.passed_over.values() or not all(
-                trial.caught for trial in self.trials
-            ):
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif session.exitstatus == pytest.ExitCode.OK and self.failure:
+            empty, failed = pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.TESTS_FAILED
+            session.exitstatus = failed if self.trials else empty
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -149,6 +158,8 @@ class Audit:
             terminalreporter.line(line)
         for test, why in self.passed_over.items():
             terminalreporter.line(f"not audited, for {why}: {test}")
+        if self.trials and self.failure:
+            terminalreporter.line(f"the audit failed: {self.failure}", red=True)
 
     def to_dict(self) -> dict[str, Any]:
         """The audit as plain data."""

@@ -318,7 +318,7 @@ class _Checker:
             raise GradientError(amended(replace(report, reproduce=repeated(), larger=larger)))
         if report.verdict != Verdict.PASS:
             _reject(_reason(report), arrays, report)
-        hypothesis.target(_ratio(report), label="distance from the derivative, in error bars")
+        hypothesis.target(_ratio(report), label="error bars between gradient and derivative")
         tally = _tally.get()
         if tally:
             tally.checked += 1
@@ -451,7 +451,8 @@ def _reject(reason: str, arrays: Arrays, report: GradientReport | None) -> None:
     tally = _tally.get()
     if tally:
         tally.reject(reason, arrays, report)
-    hypothesis.reject()
+    # What `hypothesis.reject` raises, without its reason, which would be a second event.
+    raise UnsatisfiedAssumption
 
 
 def _is_undefined(bound: Bound) -> bool:

@@ -24,8 +24,10 @@ from markupsafe import Markup, escape
 
 from gradcheck import __version__
 from gradcheck.errors import InvalidType
-from gradcheck.report import REASONS, SAID
+from gradcheck.report import REASONS
+from gradcheck.report import SAID as TOLD_BY_FINDING
 from gradcheck.views import svg
+from gradcheck.views.audited import AuditView
 from gradcheck.views.pictures import (
     DARK,
     LIGHT,
@@ -85,6 +87,14 @@ class BlockView:
         return bool(letters & {"I", "K"}) and not letters <= {"I", "K"}
 
     @property
+    def crossed(self) -> str:
+        """Why entries have no relative error."""
+        worst = self.data["worst"]
+        if worst["analytic"] is None:
+            return "not finite"
+        return "not finite, or wrong at a kink" if worst["left"] is None else "wrong at a kink"
+
+    @property
     def summarised(self) -> str:
         """What is not drawn of it."""
         return summarised(self.data)
@@ -136,7 +146,7 @@ class CheckView:
         """Diagnoses, but for those of which a finding has said all."""
         told = {finding["block"] for finding in self.errors}
         every = self.data["diagnoses"]
-        found = [d for d in every if d["block"] not in told or d["kind"] not in SAID]
+        found = [d for d in every if d["block"] not in told or d["kind"] not in TOLD_BY_FINDING]
         # That nothing explains a block is said once, and only if nothing else is.
         explained = [d for d in found if d["kind"] != "unexplained"]
         return explained or ([] if self.errors else found[:1])
@@ -196,6 +206,11 @@ class CheckView:
         ]
 
     @property
+    def marked(self) -> bool:
+        """Whether any term is marked."""
+        return any("<mark>" in text for _, text in self.equations)
+
+    @property
     def errors(self) -> list[Mapping[str, Any]]:
         """Findings that make the check fail."""
         return [f for f in self.data["findings"] if f["severity"] == "error"]
@@ -219,8 +234,15 @@ class TestView:
 
     @property
     def verdict(self) -> str:
-        """The worst of the checks; empty if there is none."""
-        return _worst(self.checks)
+        """The worst of the checks that count; empty if there is none."""
+        return "PASS" if self.rejected else _worst(self.checks)
+
+    @property
+    def rejected(self) -> int:
+        """Draws that a property test which passes has left out as inconclusive."""
+        counts = Counter(check.verdict for check in self.checks)
+        passes = self.outcome == "passed" and counts["PASS"] and not counts["FAIL"]
+        return counts["INCONCLUSIVE"] if passes and self.examples else 0
 
     @property
     def entries(self) -> int:
@@ -231,6 +253,12 @@ class TestView:
     def resolution(self) -> float | None:
         """Coarsest of the checks."""
         return _coarsest(self.checks)
+
+    @property
+    def expected(self) -> bool:
+        """Whether a check did not pass and the test did, or was not to."""
+        fine = self.outcome in ("passed", "xfailed", "skipped") and not self.empty
+        return fine and self.verdict in ("FAIL", "INCONCLUSIVE")
 
     @property
     def settled(self) -> bool:
@@ -276,17 +304,24 @@ def page(data: Any) -> str:
     tests = _tests(data)
     checks = [check for test in tests for check in test.checks]
     single = checks[0] if len(tests) == len(checks) == 1 and not tests[0].name else None
-    shown = sorted(tests, key=lambda test: RANK.index(test.verdict))
+    found = data.get("audit") if isinstance(data, Mapping) and _is_session(data) else None
+    audit = AuditView(found) if found else None
+    ordered = sorted(tests, key=lambda test: RANK.index(test.verdict))
+    unsettled = [test for test in ordered if not test.settled]
+    judged = [test.verdict for test in tests if test.checks and not test.expected]
+    missed = audit is not None and audit.verdict == "FAIL"
     return (
         _environment()
         .get_template("page.html")
         .render(
-            tests=[test for test in shown if not test.settled],
+            tests=[test for test in unsettled if not test.expected],
+            expected=[test for test in unsettled if test.expected],
             settled=[test for test in tests if test.settled],
             outcomes=any(test.outcome for test in tests),
             single=single,
-            verdict=_worst(checks),
-            headline=single.headline if single else _headline(checks),
+            audit=audit,
+            verdict="FAIL" if missed else _of_all(judged, checks),
+            headline=single.headline if single else _headline(tests, audit),
             facts=_facts(tests, checks),
             version=__version__,
         )
@@ -317,7 +352,7 @@ def fragment(report: Any) -> str:
 
 def _tests(data: Any) -> list[TestView]:
     """Whatever `page` takes, as tests."""
-    if isinstance(data, Mapping) and isinstance(data.get("tests"), list):
+    if isinstance(data, Mapping) and _is_session(data):
         return [
             TestView(
                 test["test"],
@@ -352,6 +387,11 @@ def _check(report: Any) -> CheckView:
     return CheckView(report.to_dict() if hasattr(report, "to_dict") else report)
 
 
+def _is_session(data: Mapping[str, Any]) -> bool:
+    """Whether it is what the pytest plugin writes."""
+    return isinstance(data.get("tests"), list)
+
+
 def _is_report(data: Any) -> bool:
     is_data = isinstance(data, Mapping) and {"schema", "blocks", "text"} <= data.keys()
     return is_data or hasattr(data, "to_dict")
@@ -367,17 +407,43 @@ def _coarsest(checks: Iterable[CheckView]) -> float | None:
     return max((resolution for resolution in known if resolution is not None), default=None)
 
 
-def _headline(checks: Sequence[CheckView]) -> str:
+SAID = {
+    "FAIL": "failed",
+    "INCONCLUSIVE": "could not be decided",
+    "PASS": "passed",
+    "expected": "failed as expected",
+    "rejected": "rejected as inconclusive",
+}
+"""What is said of checks, in this order; of those that passed only if none failed."""
+
+
+def _of_all(judged: Sequence[str], checks: Sequence[CheckView]) -> str:
+    """The verdict of a page; where all that did not pass is expected, nothing is wrong."""
+    return min(judged, key=RANK.index, default="PASS" if checks else "")
+
+
+def _headline(tests: Sequence[TestView], audit: AuditView | None) -> str:
+    """What all checks say together, and then the audit."""
+    said = _said(tests)
+    return f"{said}; {audit.headline}" if audit else said
+
+
+def _said(tests: Sequence[TestView]) -> str:
     """What all checks say together."""
-    if not checks:
+    counts: Counter[str] = Counter()
+    for test in tests:
+        open_ = "expected" if test.expected else "rejected" if test.rejected else ""
+        for check in test.checks:
+            counts["PASS" if check.verdict == "PASS" else open_ or check.verdict] += 1
+    total = _counted(counts.total(), "check")
+    if not counts:
         return "nothing was checked"
-    counts = Counter(check.verdict for check in checks)
-    if counts["PASS"] == len(checks):
-        return f"{_counted(len(checks), 'check')} passed"
-    said = {"FAIL": "failed", "INCONCLUSIVE": "could not be decided"}
-    first, *rest = [f"{counts[v]:,} {words}" for v, words in said.items() if counts[v]]
-    number, words = first.split(" ", 1)
-    return ", ".join([f"{number} of {_counted(len(checks), 'check')} {words}", *rest])
+    if list(counts) == ["PASS"]:
+        return f"{total} passed"
+    red = counts["FAIL"] or counts["INCONCLUSIVE"]
+    said = [kind for kind in SAID if counts[kind] and not (red and kind == "PASS")]
+    first, *rest = [(f"{counts[kind]:,}", SAID[kind]) for kind in said]
+    return ", ".join([f"{first[0]} of {total} {first[1]}", *map(" ".join, rest)])
 
 
 def _counted(n: int, noun: str) -> str:
@@ -403,6 +469,8 @@ def _facts(tests: Sequence[TestView], checks: Sequence[CheckView]) -> list[tuple
 def _marked(text: str, term: str) -> Markup:
     """An equation with one term of its right side marked."""
     left, equals, right = text.partition(" = ")
+    if not equals:  # the right side alone
+        left, right = "", text
     before, found, after = right.partition(term)
     if not term or not found:
         return escape(text)

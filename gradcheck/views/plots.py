@@ -24,7 +24,7 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from gradcheck.errormap import relative_errors
-from gradcheck.errors import InvalidInput
+from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.verdict import Verdict
 from gradcheck.views.pictures import (
     FINEST,
@@ -127,7 +127,10 @@ def _chosen(report: GradientReport, block: str | Sequence[str] | None) -> list[B
         found = [b for b in report.blocks.values() if b.verdict != Verdict.PASS]
         found = [b for b in found if b.count(Verdict.PASS) < b.entries]
         return sorted(found, key=lambda b: b.verdict != Verdict.FAIL)[:SHOWN]
-    names = [block] if isinstance(block, str) else list(block)
+    named = isinstance(block, (str, Sequence))
+    names = [block] if isinstance(block, str) else list(block) if named else []
+    if not named or not all(isinstance(name, str) for name in names):
+        raise InvalidType(f"`block`: expected a block's name or several, got {block!r}")
     for name in names:
         if name not in report.blocks:
             known = ", ".join(f"`{known}`" for known in report.blocks) or "none"
