@@ -407,12 +407,15 @@ class Blame:
         The wrong equations as they should be, numbered, as far as they were declared.
     terms : mapping of str to str
         The part of each text where the mistake is likely to be.
+    marks : mapping of str to str
+        What to say of an equation in place of that it is wrong.
     """
 
     equations: tuple[str, ...]
     inherited: tuple[str, ...]
     texts: Mapping[str, str]
     terms: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -471,8 +474,8 @@ class GradientReport:
 
         Without probes it is that of the one block which is wrong, if it is one.
         """
-        if self.blame and self.blame.equations:
-            return self.blame.equations[0]
+        if self.blame:
+            return next(iter(self.blame.equations), None)
         wrong = self._wrong()
         if len(wrong) != 1:
             return None
@@ -558,7 +561,8 @@ class GradientReport:
         lines = []
         for equation in self.blame.equations[:SHOWN]:
             text = self.blame.texts.get(equation, f"the equation of {equation}")
-            lines.append(f"  {text}   <- wrong, given what it is computed from")
+            mark = self.blame.marks.get(equation, "wrong, given what it is computed from")
+            lines.append(f"  {text}   <- {mark}")
         if self.blame.inherited:
             names = some(self.blame.inherited, quote="")
             lines.append(f"  inherited: {names}, right for the wrong gradients they are made from")
