@@ -465,6 +465,10 @@ def of_aliasing(gradient: Any, params: Any, again: Any) -> list[Finding]:
     return findings
 
 
+SLIGHT = 1e-9
+"""Share of the largest by which two calls may differ as sums in another order do."""
+
+
 @np.errstate(all="ignore")
 def of_repetition(first: Claim, second: Claim) -> list[Finding]:
     """A finding for each block whose gradient differs between two calls at one point."""
@@ -479,7 +483,7 @@ def of_repetition(first: Claim, second: Claim) -> list[Finding]:
         else:
             gap = np.abs(one - two)
             worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
-            slight = gap[worst] <= 1e-9 * np.abs(one).max()
+            slight = gap[worst] <= SLIGHT * np.abs(one).max()
             severity = "warning" if slight else "error"
             came = f"`{block.entry(worst)}` is {one[worst]:.17g}, then {two[worst]:.17g}"
         findings.append(
@@ -493,6 +497,33 @@ def of_repetition(first: Claim, second: Claim) -> list[Finding]:
             )
         )
     return findings
+
+
+def of_calls(first: Claim, later: Sequence[Claim], when: str) -> list[Finding]:
+    """What several calls at one point show.
+
+    Parameters
+    ----------
+    first : Claim
+    later : sequence of Claim
+        Of the calls after it.
+    when : str
+        If these agree, the first one was of another point: what a finding then says of it.
+    """
+    found: dict[str | None, Finding] = {}
+    for other in later:
+        for finding in of_repetition(first, other):
+            if found.get(finding.block, finding).severity != "error":
+                found[finding.block] = finding
+            found.setdefault(finding.block, finding)
+    labels = [first.labels[f.block] for f in found.values() if f.severity == "error" and f.block]
+    again, *others = later
+    settled = again.values.keys() == first.values.keys()
+    settled &= again.misshapen.keys() == first.misshapen.keys()
+    settled &= all(np.isfinite(values).all() for values in again.values.values())
+    if labels and others and settled and not any(of_repetition(again, other) for other in others):
+        return [of_stale_cache(labels, when)]
+    return list(found.values())
 
 
 def of_value(name: str, came: str, value: Any) -> Finding:
@@ -526,6 +557,19 @@ def of_scatter(name: str, first: float, second: float) -> Finding:
         f"`{name}` was {first:.17g} and then {second:.17g} at the same point",
         "the error bars allow for the scatter, and grow with it",
         "seed what is random at the start of each call",
+    )
+
+
+def of_redrawn(entry: str, first: float, second: float) -> Finding:
+    """A finding about a forward step whose output differs between calls with the same inputs."""
+    return Finding(
+        "nondeterministic",
+        None,
+        "error",
+        f"`forward` gives another output for the same inputs: `{entry}` is {first:.17g}, "
+        f"then {second:.17g}",
+        "a mask drawn anew in each call does this, and nothing can be said of `backward` then",
+        "hand over what is drawn, or a seed, as an input, or seed the draw within `forward`",
     )
 
 
@@ -661,7 +705,7 @@ def of_nonlinearity() -> Finding:
         None,
         "error",
         "`backward` is not linear in its cotangent",
-        "it multiplies the cotangent by a Jacobian, so that the sum of two gives the sum",
+        "a backward step multiplies its cotangent by a Jacobian, so that of a sum it gives the sum",
         "look for a sign, a maximum or a limit that is taken of the cotangent",
     )
 
@@ -674,7 +718,7 @@ def of_ignored_cotangent(block: str | None = None) -> Finding:
         block,
         "error",
         f"{gives} whatever cotangent comes in",
-        "it multiplies the cotangent by a Jacobian",
+        "a backward step multiplies its cotangent by a Jacobian",
         "multiply by the cotangent that comes in",
     )
 
