@@ -235,7 +235,7 @@ def checked(
             passed = worst_of(comparison.decision.verdict) == Verdict.PASS
             findings += elsewhere.memory(point, passed=passed)
         findings += _conjugated(claim, comparison)
-        findings = _recognised(claim, comparison, findings)
+        comparison, findings = _recognised(claim, comparison, findings, known)
     if f.trouble:
         findings.append(structure.of_trouble(f.name, f.trouble))
     report = _report(layout, names, claim, comparison, findings, f, g, rules.approximate)
@@ -408,13 +408,41 @@ def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> lis
     return [structure.of_drift(f.name, value, again)]
 
 
-def _recognised(claim: Claim, comparison: Comparison, findings: list[Finding]) -> list[Finding]:
-    """The findings about wrong shapes, saying where the values are right."""
+def _recognised(
+    claim: Claim, comparison: Comparison, findings: list[Finding], known: Callable[[], Names]
+) -> tuple[Comparison, list[Finding]]:
+    """The findings about wrong shapes, saying where the values are right.
+
+    Sums over what may be examples are guesses, which are no longer compared where they miss.
+    """
+    kept = np.ones(claim.entries.size, dtype=bool)
     for block, rows in claim.rows:
-        verdicts = comparison.rows(rows).decision.verdict
-        if block.name in claim.misshapen and (verdicts == Verdict.PASS).all():
+        if block.name not in claim.misshapen:
+            continue
+        made, values = comparison.rows(rows), claim.values[block.name]
+        axis = claim.summed.get(block.name)
+        if axis is not None:
+            count = claim.misshapen[block.name].shape[axis]
+            is_sum, is_mean = _fits(values, made), _fits(values / count, made)
+            if is_sum or is_mean or count in known().examples:
+                mean = is_mean and not is_sum
+                findings = structure.of_examples(findings, block, axis, count, mean=mean)
+            else:
+                findings = structure.of_no_examples(findings, block)
+            columns = any(f.block == block.name and f.code == "not-summed" for f in findings)
+            kept[rows] = is_sum or columns
+        if (made.decision.verdict == Verdict.PASS).all():
             findings = structure.of_right_values(findings, block.name)
-    return findings
+    for name in [block.name for block, rows in claim.rows if not kept[rows].all()]:
+        claim.without(name)
+    return comparison.rows(np.flatnonzero(kept)), findings
+
+
+def _fits(values: Values, made: Comparison) -> bool:
+    """Whether values are the derivatives that were measured."""
+    found = made.found
+    off = np.abs(values - found.derivative[:, 0])
+    return bool((off <= found.error[:, 0] + 1e-9 * np.abs(values).max(initial=0.0)).all())
 
 
 def _conjugated(claim: Claim, comparison: Comparison) -> list[Finding]:
