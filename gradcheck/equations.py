@@ -293,6 +293,7 @@ def _multiple(block: BlockReport) -> float:
     return factor if factor and fits.all() else np.nan
 
 
+@np.errstate(all="ignore")
 def _whole(factor: float) -> float:
     """A measured factor, or the whole number or its inverse that it stands for."""
     for number, inverse in ((np.round(factor), False), (np.round(1 / factor), True)):
@@ -335,7 +336,7 @@ def _of_convention(
         and _is_due(block, over(forward.claims[name], judged.scale))
     ]
     scale = _whole(spec.scale * judged.scale)
-    named = known.of_factor(scale)
+    named = known.of_factor(scale) if scale != 1 else []
     times = f"{scale:.9g} times the cost" if scale != 1 else "the cost itself"
     evidence = f"{some([b.gradient for b in excused])} belong{'s' * (len(excused) == 1)} to {times}"
     evidence += f", and not to {spec.scale:.9g} times" if spec.scale != 1 else ""
@@ -384,16 +385,24 @@ def _blamed(
     )
 
 
+MARKS = {
+    "missing-block": "missing",
+    "none": "missing",
+    "nondeterministic": "differs from call to call",
+}
+"""What findings about a gradient say of its equation."""
+
+
 def _marks(
     report: GradientReport, forward: Pass, found: _Judgement, computed: Mapping[str, str]
 ) -> dict[str, str]:
     """What is to be said of equations that are not just wrong."""
-    absent = {f.block for f in report.findings if f.code in ("missing-block", "none")}
+    said = {f.block: MARKS[f.code] for f in report.findings if f.code in MARKS}
     marks = {}
     # Of several quantities with one equation, one that is wrong counts.
-    for name in sorted(found.wrong, key=lambda name: name not in found.right | absent):
-        if name in absent:
-            marks[computed[name]] = "missing"
+    for name in sorted(found.wrong, key=lambda name: name not in found.right | {*said}):
+        if name in said:
+            marks[computed[name]] = said[name]
         elif name in found.right:
             off = [k for k in [*found.wrong, *found.inherited] if k not in found.right]
             gradients = [report.blocks[k].gradient for k in forward.feeds(name) if k in off]

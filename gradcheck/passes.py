@@ -139,10 +139,19 @@ def _moved(values: Array) -> Array:
 
 def over(claim: Any, factor: float) -> Any:
     """A claim divided by a factor, if it can be."""
-    try:
-        return claim / factor if factor != 1 else claim
-    except TypeError:
+    if factor == 1:
         return claim
+    try:
+        return np.asarray(claim) / factor
+    except (TypeError, ValueError):
+        return claim
+
+
+def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
+    try:
+        return np.shape(value) == shape
+    except ValueError:  # of rows of different lengths
+        return False
 
 
 def meetings(names: Sequence[str], recording: Recording) -> dict[str, list[str]]:
@@ -237,6 +246,8 @@ def claimed(
         label = own[keys[0]]
         value = returned[label] if label is not None else None
         steps = value if isinstance(value, (list, tuple)) else None
+        if len(keys) == 1 and _has_shape(value, forward.recording.values[keys[0]].shape):
+            steps = None
         alone = len(keys) > 1 and not any(own[key] for key in keys[1:])
         if alone and label is not None and value is not None and steps is None:
             _one_for_all(claims, stem, keys, value, label, forward, measure)

@@ -169,6 +169,22 @@ def test_what_has_no_equation_of_its_own_is_part_of_the_next():
     assert (report.equation, report.diagnoses[0].block) == ("dZ1", "A1")
 
 
+def test_of_gradients_that_differ_from_call_to_call_no_equation_is_called_wrong():
+    draw = np.random.default_rng(0)
+    cost, backward, params, args = network()
+
+    def drawn(p, X, Y):
+        right = backward(p, X, Y)
+        return {**right, "dW1": right["dW1"] * draw.random((N1, N0))}
+
+    report = check_gradient(
+        cost, drawn, params, args=args, intermediates=Intermediates(("Z1", "Z2"), scale=M)
+    )
+
+    assert "the equation of dW1   <- differs from call to call" in str(report)
+    assert [(d.kind, d.block) for d in report.diagnoses] == [("nondeterministic", "W1")]
+
+
 def test_two_wrong_equations_are_both_blamed():
     report = check({"dW2": "dZ2 @ A1.T", "db1": f"-({RIGHT['db1']})"})
 

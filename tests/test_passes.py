@@ -100,4 +100,10 @@ def test_a_parameter_feeds_the_probes_that_it_changes_by_itself():
 
 def test_a_claim_that_is_no_number_stays_as_it_is():
     assert over("text", 2.0) == "text"
-    assert over(6.0, 2.0) == 3.0
+    assert over([[1], [2, 3]], 2.0) == [[1], [2, 3]]
+    np.testing.assert_array_equal(over([2.0, 4.0], 2.0), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("claim", [[1.0, 2.0], [np.array([1.0, 2.0])]], ids=["itself", "one step"])
+def test_a_list_for_one_meeting_is_its_array_or_holds_it(claim):
+    np.testing.assert_array_equal(claims({"dy": claim}, names=["y"]).found["y"], [1.0, 2.0])
