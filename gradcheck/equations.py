@@ -363,12 +363,12 @@ def _blamed(
     found = _judged_twice(report, forward, check, known)
     labels = {name: block.gradient for name, block in report.blocks.items()}
     computed = {name: _equation(labels[name], labels, forward, spec) for name in found.wrong}
-    equations = list(computed.values())
     kinds = {computed[d.block]: d.kind for d in reversed(found.diagnoses) if d.block in computed}
+    equations = dict.fromkeys(computed[name] for name in found.wrong if name not in found.right)
     blame = Blame(
-        equations=tuple(dict.fromkeys(equations)),
+        equations=tuple(equations),
         inherited=tuple(labels[name] for name in found.inherited),
-        texts={e: _numbered(e, spec) for e in equations if e in spec.equations},
+        texts={e: _numbered(e, spec) for e in computed.values() if e in spec.equations},
         terms={
             e: term(spec.equations[e], kinds.get(e, "")) for e in equations if e in spec.equations
         },

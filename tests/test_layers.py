@@ -243,7 +243,7 @@ def test_of_several_outputs_the_one_that_is_drawn_is_named():
 
 
 def test_of_a_forward_step_that_scatters_by_rounding_no_cache_is_suspected():
-    report = check_vjp(*dropout((5, 3), scale=1e-13), np.ones((5, 3)))
+    report = check_vjp(*dropout((5, 3), scale=1e-10), np.ones((5, 3)))
 
     assert codes(report) <= {"nondeterministic"}
     assert report.verdict != Verdict.FAIL
