@@ -25,7 +25,7 @@ import numpy as np
 from gradcheck import noise, structure
 from gradcheck.bounds import bounds_of
 from gradcheck.comparison import Comparison, Method, Rules, compare
-from gradcheck.diagnosis.elsewhere import Elsewhere
+from gradcheck.diagnosis.elsewhere import AGAIN, Elsewhere
 from gradcheck.diagnosis.evidence import explain
 from gradcheck.diagnosis.names import Names
 from gradcheck.differences import Point
@@ -218,13 +218,15 @@ def checked(
     if claim.entries.size:
         point = _point(f, x, value, findings)
         elsewhere = Elsewhere(f, g, x, names, claim) if callable(grad) else None
+        # What differs from call to call is wrong, and its scatter no excuse.
+        steady = not any(f.code == "nondeterministic" and f.severity == "error" for f in findings)
         comparison = compare(
             point,
             claim.entries,
             claim.vector(),
             group=claim.column(lambda k, _: k),
             eps=claim.column(lambda _, block: claim.eps[block.name]),
-            own_noise=partial(elsewhere.noise, point) if elsewhere else lambda: None,
+            own_noise=partial(elsewhere.noise, point) if elsewhere and steady else lambda: None,
             rules=rules,
         )
         findings += _unchanged(f, x, value, findings)
@@ -233,7 +235,7 @@ def checked(
             passed = worst_of(comparison.decision.verdict) == Verdict.PASS
             findings += elsewhere.memory(point, passed=passed)
         findings += _conjugated(claim, comparison)
-        findings = _recognised(claim, comparison, findings)
+        comparison, findings = _recognised(claim, comparison, findings, known)
     if f.trouble:
         findings.append(structure.of_trouble(f.name, f.trouble))
     report = _report(layout, names, claim, comparison, findings, f, g, rules.approximate)
@@ -374,15 +376,11 @@ def _gradient_at(
     findings += structure.of_aliasing(first, handed, second)
     again = structure.match(g.layout, second, names, g.more)
     differing = structure.of_repetition(claim, again)
-    same_form = again.values.keys() == claim.values.keys()
-    same_form &= again.misshapen.keys() == claim.misshapen.keys()
-    if same_form and any(finding.severity == "error" for finding in differing):
-        third = structure.match(g.layout, g.watched(x)[0], names, g.more)
-        known = all(np.isfinite(values).all() for values in again.values.values())
-        if known and not structure.of_repetition(again, third):
-            when = "at one point was another at the first call than later"
-            labels = [claim.labels[f.block] for f in differing if f.block]
-            differing = [structure.of_stale_cache(labels, when)]
+    if any(finding.severity == "error" for finding in differing):
+        calls = [g.watched(x)[0] for _ in range(AGAIN)]
+        others = [structure.match(g.layout, result, names, g.more) for result in calls]
+        when = "at one point was another at the first call than later"
+        differing = structure.of_calls(claim, [again, *others], when)
     findings += differing
     return claim
 
@@ -410,13 +408,41 @@ def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> lis
     return [structure.of_drift(f.name, value, again)]
 
 
-def _recognised(claim: Claim, comparison: Comparison, findings: list[Finding]) -> list[Finding]:
-    """The findings about wrong shapes, saying where the values are right."""
+def _recognised(
+    claim: Claim, comparison: Comparison, findings: list[Finding], known: Callable[[], Names]
+) -> tuple[Comparison, list[Finding]]:
+    """The findings about wrong shapes, saying where the values are right.
+
+    Sums over what may be examples are guesses, which are no longer compared where they miss.
+    """
+    kept = np.ones(claim.entries.size, dtype=bool)
     for block, rows in claim.rows:
-        verdicts = comparison.rows(rows).decision.verdict
-        if block.name in claim.misshapen and (verdicts == Verdict.PASS).all():
+        if block.name not in claim.misshapen:
+            continue
+        made, values = comparison.rows(rows), claim.values[block.name]
+        axis = claim.summed.get(block.name)
+        if axis is not None:
+            count = claim.misshapen[block.name].shape[axis]
+            is_sum, is_mean = _fits(values, made), _fits(values / count, made)
+            if is_sum or is_mean or count in known().examples:
+                mean = is_mean and not is_sum
+                findings = structure.of_examples(findings, block, axis, count, mean=mean)
+            else:
+                findings = structure.of_no_examples(findings, block)
+            columns = any(f.block == block.name and f.code == "not-summed" for f in findings)
+            kept[rows] = is_sum or columns
+        if (made.decision.verdict == Verdict.PASS).all():
             findings = structure.of_right_values(findings, block.name)
-    return findings
+    for name in [block.name for block, rows in claim.rows if not kept[rows].all()]:
+        claim.without(name)
+    return comparison.rows(np.flatnonzero(kept)), findings
+
+
+def _fits(values: Values, made: Comparison) -> bool:
+    """Whether values are the derivatives that were measured."""
+    found = made.found
+    off = np.abs(values - found.derivative[:, 0])
+    return bool((off <= found.error[:, 0] + 1e-9 * np.abs(values).max(initial=0.0)).all())
 
 
 def _conjugated(claim: Claim, comparison: Comparison) -> list[Finding]:

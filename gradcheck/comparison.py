@@ -77,7 +77,7 @@ class Comparison:
         """The same, with outputs for rows and entries for columns."""
         return self._each(np.transpose)
 
-    def rows(self, which: slice) -> Comparison:
+    def rows(self, which: slice | Indices) -> Comparison:
         """Those of some entries."""
         return self._each(lambda array: array[which])
 

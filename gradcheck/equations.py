@@ -19,7 +19,7 @@ So every equation is judged alone, and no graph need be declared.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,13 +28,14 @@ import numpy as np
 from gradcheck.diagnosis import Diagnosis, Sure
 from gradcheck.diagnosis.hypotheses import CERTAIN
 from gradcheck.diagnosis.kinds import KINDS
-from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.names import CLOSE, Names
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays
-from gradcheck.parameters import Block, Layout, children
-from gradcheck.probes import Recording, recorded
-from gradcheck.report import Blame, GradientReport, overall
-from gradcheck.structure import Finding
+from gradcheck.parameters import Layout
+from gradcheck.passes import Pass, claimed, meetings, over
+from gradcheck.probes import recorded
+from gradcheck.report import Blame, BlockReport, GradientReport, overall
+from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict
 
 __all__ = ["Intermediates", "judged", "named", "term"]
@@ -51,7 +52,9 @@ class Intermediates:
     ----------
     names : str or sequence of str
         Probes whose gradients are checked. The backward pass returns them beside the gradients
-        of the parameters, as ``Z1`` or ``dZ1``.
+        of the parameters, as ``Z1`` or ``dZ1``. A probe that one call of the cost meets several
+        times, as in the steps of a loop, has a list of gradients, one for each meeting; one array
+        is that by the only meeting on which the cost depends, or by all if they have one value.
     scale : float
         The gradients of the intermediates are those of `scale` times the cost: the number of
         examples, by the lecture's convention, where ``dZ`` belongs to the summed loss and the
@@ -99,51 +102,6 @@ def named(intermediates: Any) -> Intermediates:
     )
 
 
-@dataclass(frozen=True)
-class _Pass:
-    """One forward pass with probes, and what a backward pass claims for them."""
-
-    cost: Callable[..., Any]
-    layout: Layout
-    x: Array
-    args: tuple[Any, ...]
-    recording: Recording
-    claims: Mapping[str, Array]
-    cotangents: Mapping[str, Array] = field(default_factory=dict)
-
-    def block(self, name: str) -> Block:
-        """The block of the parameters that has a name."""
-        return next(block for block in self.layout.blocks if block.name == name)
-
-    def run(self, instead: Mapping[str, Array], x: Array | None = None) -> Recording:
-        """The forward pass, with some probes and some parameters replaced."""
-        params = self.layout.build(self.x if x is None else x)
-        return recorded(lambda: self.cost(params, *copy_arrays(self.args)), instead)
-
-    def whole(self, name: str) -> Callable[[Any], Any]:
-        """The cost as a function of one intermediate."""
-        return lambda at: self.run({name: at[name]}).result
-
-    def piece(self, name: str) -> Callable[[Any], Any]:
-        """What the equation of one gradient differentiates: its piece of the forward pass."""
-        held = {key: self.recording.values[key] for key in self.cotangents}
-
-        def product(at: Any) -> Any:
-            if name in held:
-                run = self.run({**held, name: at[name]})
-            else:
-                x = self.x.copy()
-                x[self.block(name).slice] = np.asarray(at[name]).ravel()
-                run = self.run(held, x)
-            total = run.result
-            for key, cotangent in self.cotangents.items():
-                if key != name:
-                    total = total + np.sum(cotangent * (run.values[key] - held[key]))
-            return total
-
-        return product
-
-
 def judged(
     report: GradientReport,
     cost: Callable[..., Any],
@@ -179,26 +137,47 @@ def judged(
     GradientReport
     """
     recording = recorded(lambda: cost(layout.build(x), *copy_arrays(args)))
-    names = _met(spec, recording)
-    taken = {block.name for block in layout.blocks} & set(names)
+    met = meetings(spec.names, recording)
+    taken = {block.name for block in layout.blocks} & {k for keys in met.values() for k in keys}
     if taken:
         raise InvalidInput(f"probe `{min(taken)}` has the name of a parameter; rename one of them")
-    found, findings = _claimed(result, names)
-    nothing = {name: np.full(recording.values[name].shape, np.nan) for name in names}
-    claims = {name: _unscaled(found.get(name, nothing[name]), spec.scale) for name in names}
-    forward = _Pass(cost, layout, x, args, recording, claims)
     blocks, diagnoses, evaluations = dict(report.blocks), list(report.diagnoses), 0
+    forward = Pass(cost, layout, x, args, recording)
+
+    def of(name: str, claim: Any) -> GradientReport:
+        nonlocal evaluations
+        value = recording.values[name]
+        part = check(forward.whole(name), {name: claim}, {name: value}, inner=True)
+        evaluations += part.evaluations
+        return part
+
+    said = claimed(result, met, forward, lambda name, v: of(name, over(v, spec.scale)).blocks[name])
+    findings = list(said.findings)
+    claims = {
+        name: over(said.found[name], spec.scale)
+        if name in said.found
+        else np.full(recording.values[name].shape, np.nan)
+        for name in said.names
+    }
+    forward = replace(forward, alike=said.alike, claims=claims)
     cotangents: dict[str, Array] = {}
     # In backward order, as the gradients are computed.
-    for name in [n for n in reversed(recording.values) if n in names]:
-        value, claim = recording.values[name], claims[name]
-        part = check(forward.whole(name), {name: claim}, {name: value}, inner=True)
-        blocks[name] = replace(part.blocks[name], label=f"d{name}")
-        if name in found:
+    for name in reversed(recording.values):
+        if name in said.others:
+            cotangents[name] = said.others[name]
+        if name not in claims:
+            continue
+        value, claim, label = recording.values[name], claims[name], said.labels[name]
+        part = of(name, claim)
+        measured = part.blocks[name].numerical
+        if name in said.found:
+            blocks[name] = replace(part.blocks[name], label=label)
             findings += [f for f in part.findings if f.block == name]
-            diagnoses += [diagnosis.named(f"d{name}") for diagnosis in part.diagnoses]
-        evaluations += part.evaluations
-        measured = blocks[name].numerical
+            diagnoses += [diagnosis.named(label) for diagnosis in part.diagnoses]
+        else:
+            block = part.blocks[name].block
+            blocks[name] = BlockReport.without_numbers(block, label, Verdict.FAIL)
+            diagnoses += [_absent(f, label, value.size) for f in said.findings if f.block == name]
         if np.shape(claim) == value.shape and np.isfinite(claim).all():
             cotangents[name] = claim
         elif measured.size == value.size and np.isfinite(measured).all():
@@ -218,59 +197,11 @@ def judged(
     return _blamed(done, replace(forward, cotangents=cotangents), spec, check, known())
 
 
-def _met(spec: Intermediates, recording: Recording) -> list[str]:
-    """The names that are asked for, those that are met again included."""
-    met = recording.values
-    for name in spec.names:
-        if name not in met:
-            raise InvalidInput(
-                f"`intermediates` has `{name}`, but the cost calls no probe of that name; it calls "
-                + (", ".join(f"`{known}`" for known in met) or "none")
-            )
-    wanted = [key for key in met if key in spec.names or key.partition("[")[0] in spec.names]
-    for key in wanted:
-        if met[key].dtype.kind != "f" or not met[key].size:
-            raise InvalidType(
-                f"probe `{key}` has dtype {met[key].dtype} and shape {met[key].shape}, "
-                "expected floats"
-            )
-    return wanted
-
-
-def _claimed(result: Any, names: Sequence[str]) -> tuple[dict[str, Array], list[Finding]]:
-    """What the backward pass returned for each intermediate."""
-    found = {str(key): value for (_, key), value in children(result) or ()}
-    claims: dict[str, Array] = {}
-    findings = []
-    for name in names:
-        stem, _, step = name.partition("[")
-        value = next((found[key] for key in (f"d{name}", name) if key in found), None)
-        if value is None or isinstance(value, (list, tuple)):
-            steps = next((found[key] for key in (f"d{stem}", stem) if key in found), None)
-            k = int(step.rstrip("]")) if step else 0
-            several = isinstance(steps, (list, tuple)) and k < len(steps)
-            value = steps[k] if several and steps is not None else None
-        if value is None:
-            findings.append(
-                Finding(
-                    "missing-block",
-                    name,
-                    "error",
-                    f"the gradient has no `d{name}`, which `intermediates` asks for",
-                    help=f"return it beside the others, under the name `d{name}`",
-                )
-            )
-        else:
-            claims[name] = value
-    return claims, findings
-
-
-def _unscaled(claim: Any, scale: float) -> Any:
-    """A claim in the convention of the cost itself."""
-    try:
-        return claim / scale if scale != 1 else claim
-    except TypeError:
-        return claim
+def _absent(finding: Finding, label: str, entries: int) -> Diagnosis:
+    """The diagnosis of an intermediate of which the backward pass says nothing."""
+    kind = "none" if finding.code == "none" else "missing-block"
+    evidence = "is None" if kind == "none" else "is not among what the backward pass returns"
+    return Diagnosis(kind, finding.block, 0, entries, "certain", evidence, finding.help, label)
 
 
 def _convention(spec: Intermediates) -> str:
@@ -280,55 +211,210 @@ def _convention(spec: Intermediates) -> str:
     return f"{names} of {spec.scale:g} times the cost, shown divided by it"
 
 
-def _blamed(
-    report: GradientReport, forward: _Pass, spec: Intermediates, check: Check, known: Names
-) -> GradientReport:
-    """The report with every equation judged alone."""
-    wrong, right = [], []
-    evaluations, diagnoses = 0, []
+@dataclass(frozen=True)
+class _Judgement:
+    """Every equation, judged alone.
+
+    Attributes
+    ----------
+    wrong : list of str
+        The quantities that do not follow from what they are computed from.
+    right : set of str
+        Those of `wrong` that are right all the same: something before them is not.
+    inherited : list of str
+        Wrong ones that do follow.
+    diagnoses : list of Diagnosis
+    evaluations : int
+    scale : float
+        The gradients of the intermediates are taken for those of so many times the cost that was
+        declared.
+    """
+
+    wrong: list[str]
+    right: set[str]
+    inherited: list[str]
+    diagnoses: list[Diagnosis]
+    evaluations: int
+    scale: float = 1.0
+
+
+def _judgement(
+    report: GradientReport, forward: Pass, check: Check, known: Names, scale: float = 1.0
+) -> _Judgement:
+    """Each equation by what it makes of its inputs, wrong as these may be."""
+    wrong, right, inherited, diagnoses, evaluations = [], set(), [], [], 0
     structural = {f.block for f in report.findings if f.severity == "error" and f.block}
     for name, claim, value in _quantities(report, forward):
-        failed = report.blocks[name].verdict == Verdict.FAIL
         if name in structural:
             wrong.append(name)
             diagnoses += [d for d in report.diagnoses if d.block == name]
             continue
-        inner = name in forward.recording.values
+        inner, verdict = name in forward.recording.values, report.blocks[name].verdict
+        if inner and scale != 1:
+            verdict = Verdict.PASS if _is_due(report.blocks[name], claim) else Verdict.FAIL
         alone = check(forward.piece(name), {name: claim}, {name: value}, inner=inner)
         evaluations += alone.evaluations
-        if alone.verdict == Verdict.FAIL:
-            gradient = report.blocks[name].gradient
-            elsewhere = [d for d in report.diagnoses if d.kind == "swapped" and _is_of(d, name)]
-            if elsewhere:
-                diagnoses += [d for d in elsewhere if d not in diagnoses]
-            else:
-                told, more = _of_layer(forward, name, claim, check, known)
-                evaluations += more
-                diagnoses += [d.named(gradient) for d in told or alone.diagnoses]
-            wrong.append(name)
-        elif failed:
-            right.append(name)
+        if alone.verdict != Verdict.FAIL:
+            inherited += [name] if verdict == Verdict.FAIL else []
+            continue
+        wrong.append(name)
+        if verdict == Verdict.PASS:
+            right.add(name)
+            continue
+        gradient = report.blocks[name].gradient
+        elsewhere = [d for d in report.diagnoses if d.kind == "swapped" and _is_of(d, name)]
+        if elsewhere:
+            diagnoses += [d for d in elsewhere if d not in diagnoses]
+        else:
+            told, more = _of_layer(forward, name, claim, check, known)
+            evaluations += more
+            diagnoses += [d.named(gradient) for d in told or alone.diagnoses]
+    return _Judgement(wrong, right, inherited, diagnoses, evaluations, scale)
+
+
+def _is_due(block: BlockReport, claim: Array) -> bool:
+    """Whether a claim is the derivative that was measured."""
+    if np.size(claim) != block.numerical.size:
+        return False
+    off = np.abs(np.ravel(claim) - block.numerical)
+    return bool((off <= block.error + ROUNDING * np.abs(claim).max(initial=0.0)).all())
+
+
+ROUNDING = 1e-9
+"""Relative difference of numbers that are the same but for the rounding of a measured factor."""
+
+
+def _multiple(block: BlockReport) -> float:
+    """The factor by which a claim is off from the derivative, NaN if there is no such."""
+    claim, truth = block.analytic, block.numerical
+    size = float(truth @ truth) if truth.size and np.isfinite([claim, truth]).all() else 0.0
+    factor = _whole(float(claim @ truth) / size) if size > 0 else np.nan
+    fits = np.abs(claim - factor * truth) <= abs(factor) * block.error + ROUNDING * size**0.5
+    return factor if factor and fits.all() else np.nan
+
+
+@np.errstate(all="ignore")
+def _whole(factor: float) -> float:
+    """A measured factor, or the whole number or its inverse that it stands for."""
+    for number, inverse in ((np.round(factor), False), (np.round(1 / factor), True)):
+        near = float(1 / number if inverse else number)
+        if np.isfinite(near) and near and abs(factor - near) <= CLOSE * abs(near):
+            return near
+    return factor
+
+
+@np.errstate(all="ignore")
+def _judged_twice(report: GradientReport, forward: Pass, check: Check, known: Names) -> _Judgement:
+    """The judgement by the convention that is declared, or by another under which less is wrong.
+
+    Gradients of the intermediates that belong to a multiple of the cost make a wrong equation of
+    each that leads from the cost to one of them, and of each from there to a parameter.
+    """
+    best = _judgement(report, forward, check, known)
+    evaluations = best.evaluations
+    factors = [_multiple(report.blocks[name]) for name in best.wrong if name in forward.cotangents]
+    for factor in dict.fromkeys(f for f in factors if np.isfinite(f) and abs(f - 1) > 1e-6):
+        if len(best.wrong) < 2:
+            break
+        other = _judgement(report, forward.rescaled(factor), check, known, factor)
+        evaluations += other.evaluations
+        # The convention counts for one mistake.
+        if len(other.wrong) + (other.scale != 1) < len(best.wrong) + (best.scale != 1):
+            best = other
+    return replace(best, evaluations=evaluations)
+
+
+def _of_convention(
+    report: GradientReport, forward: Pass, judged: _Judgement, spec: Intermediates, known: Names
+) -> Diagnosis:
+    """That gradients of the intermediates follow another convention than is declared."""
+    excused = [
+        block
+        for name, block in report.blocks.items()
+        if name in forward.cotangents
+        and block.verdict == Verdict.FAIL
+        and _is_due(block, over(forward.claims[name], judged.scale))
+    ]
+    scale = _whole(spec.scale * judged.scale)
+    named = known.of_factor(scale) if scale != 1 else []
+    times = f"{scale:.9g} times the cost" if scale != 1 else "the cost itself"
+    evidence = f"{some([b.gradient for b in excused])} belong{'s' * (len(excused) == 1)} to {times}"
+    evidence += f", and not to {spec.scale:.9g} times" if spec.scale != 1 else ""
+    params = [b for name, b in report.blocks.items() if name not in forward.recording.values]
+    if all(block.verdict == Verdict.PASS for block in params):
+        evidence += "; the gradients of the parameters are right"
+    evidence += f"; {named[0]}" if named else ""
+    names = spec.names if len(spec.names) > 1 else spec.names[0]
+    hint = f"if that is your convention, declare it: Intermediates({names!r}, scale={scale:.12g})"
+    if scale == 1:
+        hint = "if that is your convention, leave `scale` out of Intermediates(...)"
+    kind = "sign" if judged.scale == -1 else "constant-ratio"
+    kind = "sum-for-mean" if known.examples_of(judged.scale) else kind
+    kind = "mean-for-sum" if known.examples_of(1 / judged.scale) else kind
+    entries = sum(block.entries for block in excused)
+    sure: Sure = "likely" if named or len(excused) > 1 else "possible"
+    return Diagnosis(kind, None, entries, entries, sure, evidence, hint)
+
+
+def _blamed(
+    report: GradientReport, forward: Pass, spec: Intermediates, check: Check, known: Names
+) -> GradientReport:
+    """The report with every equation judged alone."""
+    found = _judged_twice(report, forward, check, known)
     labels = {name: block.gradient for name, block in report.blocks.items()}
-    computed = {name: _equation(labels[name], labels, forward, spec) for name in wrong}
-    equations = list(computed.values())
-    kinds = {computed[d.block]: d.kind for d in reversed(diagnoses) if d.block in computed}
+    computed = {name: _equation(labels[name], labels, forward, spec) for name in found.wrong}
+    kinds = {computed[d.block]: d.kind for d in reversed(found.diagnoses) if d.block in computed}
+    equations = dict.fromkeys(computed[name] for name in found.wrong if name not in found.right)
     blame = Blame(
-        equations=tuple(dict.fromkeys(equations)),
-        inherited=tuple(labels[name] for name in right),
-        texts={e: _numbered(e, spec) for e in equations if e in spec.equations},
+        equations=tuple(equations),
+        inherited=tuple(labels[name] for name in found.inherited),
+        texts={e: _numbered(e, spec) for e in computed.values() if e in spec.equations},
         terms={
             e: term(spec.equations[e], kinds.get(e, "")) for e in equations if e in spec.equations
         },
+        marks=_marks(report, forward, found, computed),
     )
+    diagnoses = tuple(found.diagnoses)
+    if found.scale != 1:
+        diagnoses = (_of_convention(report, forward, found, spec, known), *diagnoses)
     return replace(
         report,
         blame=blame,
-        diagnoses=tuple(diagnoses) if diagnoses else report.diagnoses,
-        evaluations=report.evaluations + evaluations,
+        diagnoses=diagnoses or report.diagnoses,
+        evaluations=report.evaluations + found.evaluations,
     )
 
 
-def _quantities(report: GradientReport, forward: _Pass) -> list[tuple[str, Array, Array]]:
+MARKS = {
+    "missing-block": "missing",
+    "none": "missing",
+    "nondeterministic": "differs from call to call",
+}
+"""What findings about a gradient say of its equation."""
+
+
+def _marks(
+    report: GradientReport, forward: Pass, found: _Judgement, computed: Mapping[str, str]
+) -> dict[str, str]:
+    """What is to be said of equations that are not just wrong."""
+    said = {f.block: MARKS[f.code] for f in report.findings if f.code in MARKS}
+    marks = {}
+    # Of several quantities with one equation, one that is wrong counts.
+    for name in sorted(found.wrong, key=lambda name: name not in found.right | {*said}):
+        if name in said:
+            marks[computed[name]] = said[name]
+        elif name in found.right:
+            off = [k for k in [*found.wrong, *found.inherited] if k not in found.right]
+            gradients = [report.blocks[k].gradient for k in forward.feeds(name) if k in off]
+            label = report.blocks[name].gradient
+            told = f"the {some(gradients, quote='')}" if gradients else "what else is"
+            marks[computed[name]] = f"{label} is right, but does not follow from {told} returned"
+        else:
+            marks.pop(computed[name], None)
+    return marks
+
+
+def _quantities(report: GradientReport, forward: Pass) -> list[tuple[str, Array, Array]]:
     """Name, claim and value of everything that has an equation, in backward order."""
     met = forward.recording.values
     place = {name: float(k) for k, name in enumerate(met)}
@@ -338,7 +424,7 @@ def _quantities(report: GradientReport, forward: _Pass) -> list[tuple[str, Array
             found.append((name, forward.claims[name], met[name]))
             continue
         # A parameter's equation follows that of the intermediate that it feeds.
-        place[name] = _feeds(forward, name) - 0.5
+        place[name] = place.get(next(iter(forward.feeds(name)), ""), len(met)) - 0.5
         block, claim = forward.block(name), part.analytic
         if claim.size:
             value = np.asarray(forward.x[block.slice], dtype=float)
@@ -351,22 +437,7 @@ def _quantities(report: GradientReport, forward: _Pass) -> list[tuple[str, Array
     return sorted(found, key=lambda quantity: -place[quantity[0]])
 
 
-def _feeds(forward: _Pass, name: str) -> int:
-    """Place, in forward order, of the first probe that a parameter block changes."""
-    part, x = forward.block(name).slice, forward.x.copy()
-    x[part] = x[part] * (1 + 2.0**-10) + 2.0**-12
-    met = list(forward.recording.values)
-    try:
-        moved = forward.run({}, x).values
-    except Exception:
-        return len(met)
-    for k, key in enumerate(met):
-        if key in moved and not np.array_equal(moved[key], forward.recording.values[key]):
-            return k
-    return len(met)
-
-
-def _equation(label: str, labels: Mapping[str, str], forward: _Pass, spec: Intermediates) -> str:
+def _equation(label: str, labels: Mapping[str, str], forward: Pass, spec: Intermediates) -> str:
     """The equation that computes a gradient: its own, or that of which it is a part.
 
     The lecture has no equation of its own for ``dA1``, which stands in that of ``dZ1``.
@@ -419,7 +490,7 @@ def _is_of(diagnosis: Diagnosis, name: str) -> bool:
 
 
 def _of_layer(
-    forward: _Pass, name: str, claim: Array, check: Check, known: Names
+    forward: Pass, name: str, claim: Array, check: Check, known: Names
 ) -> tuple[list[Diagnosis], int]:
     """Mistakes that the other values of the forward pass give away, and evaluations."""
     values = forward.recording.values

@@ -14,6 +14,7 @@ gradient, which has to pass a check of its own first, or it would be blamed for 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,11 @@ from gradcheck.diagnosis.hypotheses import Setting, Suspect
 from gradcheck.diagnosis.names import Names
 from gradcheck.differences import Point, extrapolated
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.functions import Function, as_scalar
+from gradcheck.functions import Function, as_scalar, copy_arrays
 from gradcheck.noise import Values, nearest_power_of_two
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.report import BlockReport, GradientReport, asserting, overall
-from gradcheck.structure import Claim, Finding, describe, match
+from gradcheck.structure import SLIGHT, Claim, Finding, describe, match
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 from gradcheck.watch import watched
 
@@ -259,16 +260,7 @@ class Outputs:
             )
         self.findings: list[Finding] = []
         if not np.array_equal(self(x[None])[0], self.value):
-            self.findings.append(
-                Finding(
-                    "nondeterministic",
-                    None,
-                    "error",
-                    f"`{function.name}` differs between two calls at the same point",
-                    "a state that is kept between calls, or random numbers, do this",
-                    "seed what is random at the start of each call",
-                )
-            )
+            self.findings.append(replace(_of_scatter(function.name), block=None))
 
     def _array(self, result: Any) -> tuple[tuple[int, ...], Values]:
         name = self.function.name
@@ -323,6 +315,7 @@ class Checks:
         self.findings = outputs.findings
         self.calls = 0
         self.products: dict[str, tuple[Values, Values]] = {}
+        self.repeated: set[str] = set()
 
     def dense(self, name: str, jac: Any, args: tuple[Any, ...]) -> None:
         """Compare every entry of a Jacobian."""
@@ -390,7 +383,7 @@ class Checks:
 
     def adjoint(self) -> None:
         """Compare ``w . jvp(v)`` with ``vjp(w) . v``, which are one number."""
-        if not {"jvp", "vjp"} <= self.products.keys():
+        if not {"jvp", "vjp"} <= self.products.keys() or self._is_drawn("jvp", "vjp"):
             return
         (directions, forward), (cotangents, backward) = self.products["jvp"], self.products["vjp"]
         left, right = cotangents @ forward.T, backward @ directions.T
@@ -413,7 +406,7 @@ class Checks:
     def symmetric(self) -> None:
         """Add a finding if a Hessian is not symmetric."""
         block = self.blocks["H"]
-        if not block.entries:
+        if not block.entries or self._is_drawn("H"):
             return
         H = block.analytic.reshape(block.shape)
         off = np.abs(H - H.T)
@@ -437,7 +430,7 @@ class Checks:
             function.call, params=[(b.name, b.shape) for b in blocks], args=function.args
         )
         seen = {name: _suspect(block) for name, block in self.blocks.items() if block.entries}
-        wrong = [name for name, suspect in seen.items() if suspect.wrong.any()]
+        wrong = [n for n, suspect in seen.items() if suspect.wrong.any() and not self._is_drawn(n)]
         structural = of_findings(self.findings, {}, seen, names)
         return GradientReport(
             overall(self.blocks, self.findings),
@@ -484,6 +477,13 @@ class Checks:
         function = Function(name, call, self.layout, args)
         result, _ = function.watched(self.x)
         self.calls += 1
+        if name not in self.repeated:
+            self.repeated.add(name)
+            result = copy_arrays(result)
+            again, _ = function.watched(self.x)
+            self.calls += 1
+            if _differ(result, again):
+                self.findings.append(_of_scatter(name))
         return result
 
     def _full_shape(self) -> tuple[int, ...]:
@@ -513,6 +513,10 @@ class Checks:
             self.findings.append(finding)
         return None
 
+    def _is_drawn(self, *names: str) -> bool:
+        """Whether one of some blocks differs from call to call, so that its values say nothing."""
+        return any(f.code == "nondeterministic" and f.block in names for f in self.findings)
+
     def _condemned(self, name: str) -> bool:
         return any(f.block == name and f.severity == "error" for f in self.findings)
 
@@ -536,6 +540,33 @@ def _suspect(block: BlockReport) -> Suspect:
         )
     )
     return Suspect(block.label, claim, truth, bar, at, wrong)
+
+
+def _of_scatter(name: str) -> Finding:
+    """A finding about a function that gives something else at each call."""
+    return Finding(
+        "nondeterministic",
+        name,
+        "error",
+        f"`{name}` differs between two calls at the same point",
+        "a state that is kept between calls, or random numbers, do this",
+        "seed what is random at the start of each call",
+    )
+
+
+@np.errstate(all="ignore")
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two results differ by more than rounding, as far as they can be compared."""
+    try:
+        first, second = (
+            np.asarray(a.toarray() if hasattr(a, "toarray") else a, dtype=float)
+            for a in (one, other)
+        )
+    except Exception:  # of whatever else a function may give
+        return False
+    if first.shape != second.shape:
+        return True
+    return bool(np.abs(first - second).max(initial=0.0) > SLIGHT * np.abs(first).max(initial=0.0))
 
 
 def _vector(claim: Claim, findings: list[Finding]) -> Values | None:

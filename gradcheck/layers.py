@@ -34,7 +34,7 @@ from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays, in_short
 from gradcheck.noise import Values
 from gradcheck.parameters import Layout, children, flatten
-from gradcheck.report import GradientReport, asserting, overall
+from gradcheck.report import BlockReport, GradientReport, asserting, overall
 from gradcheck.structure import Finding, describe, some
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 from gradcheck.watch import watched
@@ -42,6 +42,10 @@ from gradcheck.watch import watched
 __all__ = ["argument_names", "assert_vjp", "check_vjp", "checked_seed", "random_cotangent"]
 
 Array = Any
+
+CALLS = 2
+"""Further calls of a forward step that show whether it draws anew. Of a mask with a single entry
+one in four gives the same in all."""
 
 LINEAR = 1e3
 """Rounding units by which a backward step may miss being linear in its cotangent."""
@@ -92,6 +96,10 @@ def check_vjp(
     sizes = check_dimensions(dimensions)
     layer = _Layer(forward, backward, inputs)
     rng = np.random.default_rng(checked_seed(seed))
+    said = f"cotangents by default_rng({seed})"
+    redrawn = layer.redrawn()
+    if redrawn:
+        return layer.unchecked(redrawn, f"the same call again; {said}")
     cotangent, other = (random_cotangent(rng, layer.outputs) for _ in range(2))
     report = checked(
         lambda params: layer.product(params, cotangent),
@@ -110,13 +118,12 @@ def check_vjp(
     told = {d.block for d in diagnoses}
     ignored = any(f.code == "cotangent-ignored" and f.block is None for f in findings)
     diagnoses += [d for d in report.diagnoses if d.block not in told and not ignored]
-    said = f"{report.reproduce or 'the same call again'}; cotangents by default_rng({seed})"
     return replace(
         report,
         verdict=overall(report.blocks, everything),
         findings=everything,
         diagnoses=tuple(diagnoses),
-        reproduce=said,
+        reproduce=f"{report.reproduce or 'the same call again'}; {said}",
     )
 
 
@@ -153,6 +160,8 @@ class _Layer:
         except Exception as error:
             raise InvalidInput(f"`forward` raised {in_short(error)}, at the inputs") from error
         self.outputs = self._layout(output)
+        self.output = flatten(output)[1]
+        self.steady = True
 
     def run(self, params: Mapping[str, Any]) -> tuple[Any, Any]:
         """Output and cache of the forward step, with other values for what is differentiated."""
@@ -170,6 +179,39 @@ class _Layer:
         except InvalidInput as error:
             text = str(error).removeprefix("params: ").replace("`x`", "it")
             raise InvalidType(f"the output of `forward`: {text}") from None
+
+    def redrawn(self) -> Finding | None:
+        """A finding if the output is another at each call, by more than rounding."""
+        for _ in range(CALLS):
+            _, again = flatten(self.run(self.params)[0])
+            if again.shape != self.output.shape:
+                continue  # `product` says so
+            off = np.nan_to_num(np.abs(again - self.output))
+            self.steady &= np.array_equal(again, self.output, equal_nan=True)
+            worst = int(off.argmax()) if off.size else 0
+            if off.max(initial=0.0) > structure.SLIGHT * np.abs(self.output).max():
+                block = next(b for b in self.outputs.blocks if worst < b.stop)
+                entry = block.entry(worst - block.start)
+                if len(self.outputs.blocks) == 1:
+                    entry = f"output{list(block.index(worst - block.start)) or ''}"
+                return structure.of_redrawn(entry, self.output[worst], again[worst])
+        return None
+
+    def unchecked(self, finding: Finding, reproduce: str) -> GradientReport:
+        """The report of a layer that allows no check."""
+        blocks = {
+            block.name: BlockReport.without_numbers(block, f"d{block.name}", Verdict.INCONCLUSIVE)
+            for block in flatten(self.params)[0].blocks
+        }
+        return GradientReport(
+            overall(blocks, [finding]),
+            blocks,
+            (finding,),
+            evaluations=1 + CALLS,
+            gradient_evaluations=0,
+            diagnoses=tuple(of_findings([finding], {}, {}, Names())),
+            reproduce=reproduce,
+        )
 
     def product(self, params: Mapping[str, Any], cotangent: Values) -> Any:
         """The sum of the outputs, each times its cotangent."""
@@ -247,6 +289,8 @@ class _Layer:
             parts = {n: _numbers(self._of(result, n)) for n in self.params if first is not None}
             if not _equal(given, before):
                 findings.append(structure.of_changed_cotangent())
+            if not self._repeats(cotangent, first):
+                return findings
             again = self._values(self.backward(self.outputs.build(cotangent), cache))
             layout, x = flatten(self.params)
             moved = layout.build(layout.nearest(x + np.abs(x) * 2.0**-8 + 2.0**-8))
@@ -278,6 +322,14 @@ class _Layer:
         elif np.abs(both - first - theirs).max() > LINEAR * eps * size * first.size**0.5:
             findings.append(structure.of_nonlinearity())
         return findings
+
+    def _repeats(self, cotangent: Values, first: Values | None) -> bool:
+        """Whether both steps, done again, give the same; if not, nothing more can be told."""
+        calls = [self._values_of(self.gradients(self.params, cotangent)) for _ in range(CALLS)]
+        return self.steady and (
+            first is None
+            or all(c is not None and np.array_equal(c, first, equal_nan=True) for c in calls)
+        )
 
     def _of(self, gradients: Any, name: str) -> Any:
         return gradients.get(f"d{name}", gradients.get(name))

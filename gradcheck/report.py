@@ -404,15 +404,20 @@ class Blame:
     inherited : tuple of str
         Wrong gradients whose own equations are right.
     texts : mapping of str to str
-        The wrong equations as they should be, numbered, as far as they were declared.
+        These as they should be, and those that have a mark, numbered, as far as they were
+        declared.
     terms : mapping of str to str
         The part of each text where the mistake is likely to be.
+    marks : mapping of str to str
+        What to say of an equation in place of that it is wrong; also of one that does not hold
+        among what is returned, although it computes what is right.
     """
 
     equations: tuple[str, ...]
     inherited: tuple[str, ...]
     texts: Mapping[str, str]
     terms: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -471,8 +476,8 @@ class GradientReport:
 
         Without probes it is that of the one block which is wrong, if it is one.
         """
-        if self.blame and self.blame.equations:
-            return self.blame.equations[0]
+        if self.blame:
+            return next(iter(self.blame.equations), None)
         wrong = self._wrong()
         if len(wrong) != 1:
             return None
@@ -556,9 +561,11 @@ class GradientReport:
         if not self.blame:
             return []
         lines = []
-        for equation in self.blame.equations[:SHOWN]:
+        told = dict.fromkeys([*self.blame.equations, *self.blame.marks])
+        for equation in list(told)[:SHOWN]:
             text = self.blame.texts.get(equation, f"the equation of {equation}")
-            lines.append(f"  {text}   <- wrong, given what it is computed from")
+            mark = self.blame.marks.get(equation, "wrong, given what it is computed from")
+            lines.append(f"  {text}   <- {mark}")
         if self.blame.inherited:
             names = some(self.blame.inherited, quote="")
             lines.append(f"  inherited: {names}, right for the wrong gradients they are made from")
@@ -592,6 +599,7 @@ class GradientReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, for `json`: see docs/report.md for each field."""
+        texts, terms = (self.blame.texts, dict(self.blame.terms)) if self.blame else ({}, {})
         return {
             "schema": SCHEMA,
             "verdict": str(self.verdict),
@@ -607,8 +615,8 @@ class GradientReport:
             "inherited": list(self.blame.inherited) if self.blame else [],
             "reproduce": self.reproduce,
             "larger": self.larger,
-            "equations": dict(self.blame.texts) if self.blame else {},
-            "terms": dict(self.blame.terms) if self.blame else {},
+            "equations": {e: t for e, t in texts.items() if e in terms},
+            "terms": terms,
             "convention": self.convention,
             "text": str(self),
         }

@@ -82,6 +82,8 @@ class Claim:
         recognised, `values` has them too.
     whole : set of str
         Blocks whose gradient came as whole numbers.
+    summed : dict of str to int
+        For each block of wrong shape whose `values` are sums of what came, the axis.
     more : bool
         Whether others may stand beside the gradients of the parameters.
     """
@@ -93,6 +95,7 @@ class Claim:
     blocks: tuple[Block, ...] = ()
     misshapen: dict[str, NDArray[Any]] = field(default_factory=dict)
     whole: set[str] = field(default_factory=set)
+    summed: dict[str, int] = field(default_factory=dict)
     more: bool = False
 
     @property
@@ -113,6 +116,10 @@ class Claim:
         """Places in the flat vector of all values, shape (q,)."""
         ranges = [np.arange(block.start, block.stop) for block in self.compared]
         return np.concatenate([np.empty(0, dtype=np.intp), *ranges])
+
+    def without(self, name: str) -> None:
+        """Take back the numbers of a block."""
+        del self.values[name]
 
     def column(self, of_block: Callable[[int, Block], Any]) -> NDArray[Any]:
         """One number for each entry, shape (q, 1), from the number and the block it is in."""
@@ -282,14 +289,18 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
     array = np.asarray(leaf)
     if array.shape != block.shape:
         code, note, remedy = _shape_story(block, label, array.shape)
-        if code == "not-summed" and array.shape[1] > 1 and _grown(array):
-            code, note = "wrong-shape", "a rank-1 array added to a column makes such a matrix"
+        axis = _axis_of_examples(block.shape, array.shape)
+        if axis == 1 and _grown(array):
+            axis, code = None, "wrong-shape"
+            note = "a rank-1 array added to a column makes such a matrix"
             remedy = "sum with keepdims=True"
         find(code, f"`{label}` has shape {array.shape}, expected {block.shape}", note, remedy)
         claim.misshapen[block.name] = array
-        recognised = _recognised(block, code, array)
+        recognised = _recognised(block, code, array, axis)
         if recognised is None:
             return
+        if axis is not None:
+            claim.summed[block.name] = axis
         array = recognised
     if array.dtype.kind == "b" or (array.dtype.kind == "c") != block.is_complex:
         note, remedy = "", ""
@@ -342,16 +353,51 @@ def _grown(array: NDArray[Any]) -> bool:
     return square and bool(array.dtype.kind in "fc" and (array == array[0]).all())
 
 
-def _recognised(block: Block, code: str, array: NDArray[Any]) -> NDArray[Any] | None:
+def _axis_of_examples(due: tuple[int, ...], came: tuple[int, ...]) -> int | None:
+    """The axis along which a matrix may have one bias for each example; None if there is none."""
+    if len(came) != 2:
+        return None
+    units = (came[1], came[0])
+    layouts = (((1, units[0]), units[:1]), ((units[1], 1), units[1:]))
+    # A column is what a bias is by the equations, and so comes first where both would do.
+    return next((k for k in (1, 0) if came[k] > 1 and due in layouts[k]), None)
+
+
+def _recognised(
+    block: Block, code: str, array: NDArray[Any], axis: int | None
+) -> NDArray[Any] | None:
     """The numbers of a gradient of the wrong shape, laid out as its block; None if unclear."""
     if code == "transposed":
         return array.T
-    if code == "not-summed":
-        total: NDArray[Any] = array.sum(axis=1, keepdims=True)
-        return total
+    if axis is not None:
+        return array.sum(axis=axis).reshape(block.shape)
     if code == "scalar-bias":
         return np.full(block.shape, array.item())
     return array.reshape(block.shape) if array.size == np.prod(block.shape) else None
+
+
+def of_examples(
+    findings: Sequence[Finding], block: Block, axis: int, count: int, *, mean: bool
+) -> list[Finding]:
+    """The findings, with that about the shape of one block saying that it was not summed."""
+    due = "mean" if mean else "sum"
+    along = ("rows", "columns")[axis]
+    note = f"{count} {along} are one for each example: the {due} over the examples is missing"
+    remedy = _sum_over(axis, block.shape) + (", and divide by their number" if mean else "")
+    return [
+        replace(f, note=note, help=remedy) if f.block == block.name and f.code in SHAPES else f
+        for f in findings
+    ]
+
+
+def of_no_examples(findings: Sequence[Finding], block: Block) -> list[Finding]:
+    """The findings, without the guess that the shape of one block is that of examples."""
+    return [
+        replace(f, code="wrong-shape", help=SHAPE_DUE)
+        if f.block == block.name and f.code in ("not-summed", "wrong-shape")
+        else f
+        for f in findings
+    ]
 
 
 def of_right_values(findings: Sequence[Finding], block: str) -> list[Finding]:
@@ -364,6 +410,8 @@ def of_right_values(findings: Sequence[Finding], block: str) -> list[Finding]:
         for f in findings
     ]
 
+
+SHAPE_DUE = "a gradient has the shape of its parameter"
 
 SHAPES = ("rank-1", "row-vector", "scalar-bias", "not-summed", "transposed", "wrong-shape")
 """Codes of findings about a wrong shape."""
@@ -380,44 +428,50 @@ def _nothing(block: str | None, place: str, wanted: str) -> Finding:
     )
 
 
+def _sum_over(axis: int, due: tuple[int, ...]) -> str:
+    """How to sum over an axis, to a given shape."""
+    return f"sum with np.sum(..., axis={axis}{', keepdims=True' if len(due) == 2 else ''})"
+
+
 def _shape_story(block: Block, label: str, came: tuple[int, ...]) -> tuple[str, str, str]:
     """Code, note and help for a gradient of the shape `came`."""
     due, name = block.shape, block.name
     column = len(due) == 2 and due[1] == 1
+    row = len(due) == 2 and due[0] == 1 < due[1]
     update = f"`{name} - alpha * {label}`" if " " not in label else "the update"
     try:
         spread = np.broadcast_shapes(due, came)
         grows = f"{update} would broadcast to {spread}" if spread != due else ""
     except ValueError:
         grows = ""
-    sum_with = "sum with np.sum(..., axis=1, keepdims=True)"
-    if column and len(came) == 1 and came[0] == due[0]:
+    # The examples are the columns where a bias is a column, and the rows where it is a row.
+    axis, units = (1, "row") if column else (0, "column")
+    sum_with = _sum_over(axis, due)
+    if (column or row) and came == (max(due),):
         return (
             "rank-1",
             grows or "np.sum without keepdims=True makes a rank-1 array",
-            (f"{sum_with}, or reshape to {due}"),
+            f"{sum_with}, or reshape to {due}",
         )
-    if column and int(np.prod(came)) == 1:
+    if (column or row) and int(np.prod(came)) == 1:
         return (
             "scalar-bias",
-            ("np.sum without axis=1 adds up the units as well as the examples"),
-            f"{sum_with}, which leaves one row for each unit",
+            f"np.sum without axis={axis} adds up the units as well as the examples",
+            f"{sum_with}, which leaves one {units} for each unit",
         )
     if column and came == due[::-1]:
         return "row-vector", grows, f"a bias is a column: {sum_with}, or transpose"
     if column and len(came) == 2 and came[0] == due[0]:
-        return (
-            "not-summed",
-            (f"{came[1]} columns are one for each example: the sum over the examples is missing"),
-            f"{sum_with}, and divide by their number",
-        )
+        return "not-summed", grows, sum_with
     if len(due) == 2 and came == due[::-1]:
         return (
             "transposed",
             "the two factors of the product stand in the wrong order",
             (f"transpose it, or exchange the factors: (A B^T)^T = B A^T has shape {due}"),
         )
-    return "wrong-shape", grows, "a gradient has the shape of its parameter"
+    if row and came[1:] == (1,):
+        return "wrong-shape", grows, f"{sum_with}, which leaves one column for each unit"
+    return "wrong-shape", grows, SHAPE_DUE
 
 
 def of_changes(name: str, changed: set[str]) -> list[Finding]:
@@ -465,6 +519,10 @@ def of_aliasing(gradient: Any, params: Any, again: Any) -> list[Finding]:
     return findings
 
 
+SLIGHT = 1e-9
+"""Share of the largest by which two calls may differ as sums in another order do."""
+
+
 @np.errstate(all="ignore")
 def of_repetition(first: Claim, second: Claim) -> list[Finding]:
     """A finding for each block whose gradient differs between two calls at one point."""
@@ -479,7 +537,7 @@ def of_repetition(first: Claim, second: Claim) -> list[Finding]:
         else:
             gap = np.abs(one - two)
             worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
-            slight = gap[worst] <= 1e-9 * np.abs(one).max()
+            slight = gap[worst] <= SLIGHT * np.abs(one).max()
             severity = "warning" if slight else "error"
             came = f"`{block.entry(worst)}` is {one[worst]:.17g}, then {two[worst]:.17g}"
         findings.append(
@@ -493,6 +551,33 @@ def of_repetition(first: Claim, second: Claim) -> list[Finding]:
             )
         )
     return findings
+
+
+def of_calls(first: Claim, later: Sequence[Claim], when: str) -> list[Finding]:
+    """What several calls at one point show.
+
+    Parameters
+    ----------
+    first : Claim
+    later : sequence of Claim
+        Of the calls after it.
+    when : str
+        If these agree, the first one was of another point: what a finding then says of it.
+    """
+    found: dict[str | None, Finding] = {}
+    for other in later:
+        for finding in of_repetition(first, other):
+            if found.get(finding.block, finding).severity != "error":
+                found[finding.block] = finding
+            found.setdefault(finding.block, finding)
+    labels = [first.labels[f.block] for f in found.values() if f.severity == "error" and f.block]
+    again, *others = later
+    settled = again.values.keys() == first.values.keys()
+    settled &= again.misshapen.keys() == first.misshapen.keys()
+    settled &= all(np.isfinite(values).all() for values in again.values.values())
+    if labels and others and settled and not any(of_repetition(again, other) for other in others):
+        return [of_stale_cache(labels, when)]
+    return list(found.values())
 
 
 def of_value(name: str, came: str, value: Any) -> Finding:
@@ -526,6 +611,19 @@ def of_scatter(name: str, first: float, second: float) -> Finding:
         f"`{name}` was {first:.17g} and then {second:.17g} at the same point",
         "the error bars allow for the scatter, and grow with it",
         "seed what is random at the start of each call",
+    )
+
+
+def of_redrawn(entry: str, first: float, second: float) -> Finding:
+    """A finding about a forward step whose output differs between calls with the same inputs."""
+    return Finding(
+        "nondeterministic",
+        None,
+        "error",
+        f"`forward` gives another output for the same inputs: `{entry}` is {first:.17g}, "
+        f"then {second:.17g}",
+        "a mask drawn anew in each call does this, and nothing can be said of `backward` then",
+        "hand over what is drawn, or a seed, as an input, or seed the draw within `forward`",
     )
 
 
@@ -661,7 +759,7 @@ def of_nonlinearity() -> Finding:
         None,
         "error",
         "`backward` is not linear in its cotangent",
-        "it multiplies the cotangent by a Jacobian, so that the sum of two gives the sum",
+        "a backward step multiplies its cotangent by a Jacobian, so that of a sum it gives the sum",
         "look for a sign, a maximum or a limit that is taken of the cotangent",
     )
 
@@ -674,7 +772,7 @@ def of_ignored_cotangent(block: str | None = None) -> Finding:
         block,
         "error",
         f"{gives} whatever cotangent comes in",
-        "it multiplies the cotangent by a Jacobian",
+        "a backward step multiplies its cotangent by a Jacobian",
         "multiply by the cotangent that comes in",
     )
 

@@ -1,5 +1,7 @@
 """What a gradient does away from its point: single precision, rounding, and what it remembers."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -167,3 +169,53 @@ def test_gradient_that_raises_elsewhere_is_still_diagnosed():
     report = check_gradient(cost, gradient, U)
 
     assert [d.kind for d in report.diagnoses] == ["unexplained"]
+
+
+def drawing(first, factor=1.0):
+    """A gradient that after some calls is multiplied by a random factor in each entry."""
+    rng, calls = np.random.default_rng(0), itertools.count()
+
+    def gradient(u):
+        noise = 1 + 0.5 * rng.random(u.shape) if next(calls) >= first else 1.0
+        return factor * right(u) * noise
+
+    return gradient
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.3], ids=["right at first", "wrong at first"])
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_gradient_that_differs_at_each_call_fails_as_nondeterministic_and_nothing_excuses_it(
+    first, factor
+):
+    report = check_gradient(cost, drawing(first, factor), U)
+
+    assert report.verdict == Verdict.FAIL
+    assert [(f.code, f.severity) for f in report.findings] == [("nondeterministic", "error")]
+    assert [d.kind for d in report.diagnoses] == ["nondeterministic"]
+    decided = Verdict.PASS if first and factor == 1 else Verdict.FAIL
+    assert set(report.blocks["x"].verdicts) == {decided}
+
+
+def test_every_block_that_differs_between_some_two_calls_is_named():
+    calls = itertools.count()
+
+    def gradient(p):
+        k = next(calls)
+        return {"u": right(p["u"]) * (1 + k), "v": 2 * p["v"] * (1 + (k >= 2) * k)}
+
+    report = check_gradient(
+        lambda p: cost(p["u"]) + np.sum(p["v"] ** 2), gradient, {"u": U, "v": U}
+    )
+
+    assert {f.block for f in report.findings if f.code == "nondeterministic"} == {"u", "v"}
+
+
+def test_gradient_that_is_another_once_is_of_an_earlier_call():
+    calls = itertools.count()
+
+    def gradient(u):
+        return right(u + 1 if next(calls) == 0 else u)
+
+    report = check_gradient(cost, gradient, U)
+
+    assert [f.code for f in report.findings] == ["stale-cache"]

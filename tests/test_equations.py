@@ -169,6 +169,22 @@ def test_what_has_no_equation_of_its_own_is_part_of_the_next():
     assert (report.equation, report.diagnoses[0].block) == ("dZ1", "A1")
 
 
+def test_of_gradients_that_differ_from_call_to_call_no_equation_is_called_wrong():
+    draw = np.random.default_rng(0)
+    cost, backward, params, args = network()
+
+    def drawn(p, X, Y):
+        right = backward(p, X, Y)
+        return {**right, "dW1": right["dW1"] * draw.random((N1, N0))}
+
+    report = check_gradient(
+        cost, drawn, params, args=args, intermediates=Intermediates(("Z1", "Z2"), scale=M)
+    )
+
+    assert "the equation of dW1   <- differs from call to call" in str(report)
+    assert [(d.kind, d.block) for d in report.diagnoses] == [("nondeterministic", "W1")]
+
+
 def test_two_wrong_equations_are_both_blamed():
     report = check({"dW2": "dZ2 @ A1.T", "db1": f"-({RIGHT['db1']})"})
 
@@ -179,31 +195,127 @@ def test_a_wrong_factor_that_the_next_equation_takes_back_is_seen_in_both():
     report = check({"dZ1": "2 * dA1 * slope(Z1)", "dW1": "1 / (2 * m) * dZ1 @ X.T"})
 
     assert report.blocks["W1"].verdict == Verdict.PASS
-    assert report.blame.equations == ("dZ1", "dW1")
+    assert report.blame.equations == ("dZ1",)
     assert report.blame.inherited == ("db1",)
+    assert f"{backprop.EQUATIONS['dW1']}   <- dW1 is right, but does not follow" in str(report)
+    assert set(report.to_dict()["equations"]) == {"dZ1"}
 
 
-def test_without_the_convention_the_gradients_of_intermediates_are_too_large():
+def by(scale, instead=None, **options):
+    """A check of the network, whose gradients of intermediates are those of M times the cost."""
+    cost, backward, params, args = network()
+    spec = Intermediates(("Z1", "Z2"), scale=scale, equations=backprop.EQUATIONS)
+
+    def grad(p, X, Y):
+        return backward(p, X, Y, **(instead or {}))
+
+    return check_gradient(cost, grad, params, args=args, intermediates=spec, **options)
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [
+        (1, "`dZ2`, `dZ1` belong to 7 times the cost; the gradients of the parameters are right"),
+        (2, "`dZ2`, `dZ1` belong to 7 times the cost, and not to 2 times;"),
+        (-7, "`dZ2`, `dZ1` belong to 7 times the cost, and not to -7 times;"),
+        (2 / 3, "`dZ2`, `dZ1` belong to 7 times the cost, and not to 0.666666667 times;"),
+    ],
+)
+def test_another_convention_than_the_declared_one_is_named_and_no_equation_is_blamed(scale, said):
+    report = by(scale)
+
+    (diagnosis,) = report.diagnoses
+    assert report.verdict == Verdict.FAIL
+    assert said in str(diagnosis)
+    assert "scale=7" in diagnosis.hint
+    assert (diagnosis.block, diagnosis.sure) == (None, "likely")
+    assert (report.equation, report.blame.equations, report.blame.inherited) == (None, (), ())
+    assert "<- " not in str(report)
+
+
+def test_the_convention_of_the_cost_itself_is_named():
+    instead = {"dZ2": "(A2 - Y) / m", "dW2": "dZ2 @ A1.T", "dW1": "dZ1 @ X.T"}
+    instead |= {
+        b: f"np.sum({z}, axis=1, keepdims=True)" for b, z in (("db1", "dZ1"), ("db2", "dZ2"))
+    }
+
+    report = by(M, instead)
+
+    assert "belong to the cost itself, and not to 7 times" in str(report.diagnoses[0])
+    assert "leave `scale` out" in report.diagnoses[0].hint
+
+
+@pytest.mark.parametrize(
+    ("name", "equation", "kind"),
+    [
+        ("dW2", "1 / m * dZ2 @ Z1.T", "wrong-input"),
+        ("dZ1", "dA1 * slope(A1)", "activation-derivative-at-wrong-argument"),
+        ("dW1", "-1 / m * dZ1 @ X.T", "sign"),
+    ],
+)
+def test_a_mistake_is_found_beside_a_convention_that_is_not_declared(name, equation, kind):
+    report = by(1, {name: equation})
+
+    convention, mistake = report.diagnoses[:2]
+    assert "7 times the cost" in str(convention)
+    assert "parameters are right" not in str(convention)
+    assert (mistake.block, mistake.kind) == (name[1:], kind)
+    assert report.blame.equations == (name,)
+    assert set(report.blame.inherited) == INHERIT.get(name, set())
+
+
+def test_one_factor_in_the_whole_backward_pass_is_no_convention():
+    report = check({"dZ2": "3 * (A2 - Y)"})
+
+    assert report.blame.equations == ("dZ2",)
+
+
+def test_what_is_right_is_not_called_wrong():
     cost, backward, params, args = network()
 
-    report = check_gradient(cost, backward, params, args=args, intermediates=("Z1", "Z2"))
+    def doubled(p, X, Y):
+        right = backward(p, X, Y)
+        return {**right, "dZ1": 2 * right["dZ1"]}  # after dW1 and db1 were made with it
 
-    kinds = {(d.block, d.kind) for d in report.diagnoses}
-    assert ("Z2", "sum-for-mean") in kinds
+    report = check_gradient(
+        cost, doubled, params, args=args, intermediates=Intermediates(("Z1", "Z2"), scale=M)
+    )
+
+    assert report.blame.equations == ("dZ1",)
+    assert {d.block for d in report.diagnoses} == {"Z1"}
+    for name in ("W1", "b1"):
+        said = f"the equation of d{name}   <- d{name} is right, but does not follow from the dZ1 r"
+        assert report.blocks[name].verdict == Verdict.PASS
+        assert said in str(report)
 
 
-def test_a_forgotten_intermediate_is_missed():
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (lambda d: d.pop("dZ1"), "missing-block", "the gradient has no `dZ1`"),
+        (lambda d: d.update(dZ1=None), "none", "`dZ1` is None, expected an array of shape (4, 7)"),
+    ],
+)
+def test_a_forgotten_intermediate_is_missed_and_not_compared(change, code, message):
     cost, backward, params, args = network()
 
     def partial(p, X, Y):
-        return {name: d for name, d in backward(p, X, Y).items() if name != "dZ1"}
+        gradients = backward(p, X, Y)
+        change(gradients)
+        return gradients
 
     report = check_gradient(
         cost, partial, params, args=args, intermediates=Intermediates(("Z1", "Z2"), scale=M)
     )
 
-    assert ("missing-block", "Z1") in {(f.code, f.block) for f in report.findings}
+    (finding,) = report.findings
+    assert (finding.code, finding.block) == (code, "Z1")
+    assert message in finding.message
+    assert [(d.kind, d.block) for d in report.diagnoses] == [(code, "Z1")]
     assert report.equation == "dZ1"
+    assert (report.blocks["Z1"].verdict, report.blocks["Z1"].entries) == (Verdict.FAIL, 0)
+    assert "the equation of dZ1   <- missing" in str(report)
+    assert "nan" not in str(report)
 
 
 def test_steps_of_a_loop_have_probes_of_one_name():
@@ -232,10 +344,65 @@ def test_steps_of_a_loop_have_probes_of_one_name():
     assert (wrong.equation, wrong.blame.inherited) == ("dh", ("dw",))
 
 
+W = {"W": np.array([[0.3, -0.7, 1.1], [0.5, 0.9, -0.2]])}
+DATA = np.random.default_rng(2).normal(size=(3, 5))
+
+
+def sines(p):
+    return np.sum(np.sin(probe("Z", p["W"] @ DATA)))
+
+
+def of_sines(p, factor=1.0, share=1.0):
+    dZ = np.cos(p["W"] @ DATA)
+    return {"dZ": share * factor * dZ, "W": factor * dZ @ DATA.T}
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [
+        lambda p: sines(p) + 0 * sines({"W": 1.1 * p["W"]}),
+        lambda p: 0 * sines({"W": 1.1 * p["W"]}) + sines(p),
+        lambda p: (sines(p) + sines(p)) / 2,
+        lambda p: [sines(p) for _ in range(3)][-1],
+    ],
+    ids=["a first that counts", "a last that counts", "twice the same", "the last of three"],
+)
+def test_a_cost_may_run_its_forward_pass_more_than_once(cost):
+    right = check_gradient(cost, of_sines, W, intermediates="Z")
+    wrong = check_gradient(cost, lambda p: of_sines(p, share=2.0), W, intermediates="Z")
+    inherited = check_gradient(cost, lambda p: of_sines(p, 3.0), W, intermediates="Z")
+
+    assert (right.verdict, right.findings) == (Verdict.PASS, ())
+    assert len(right.blocks) == 2
+    assert wrong.verdict == Verdict.FAIL
+    assert inherited.blame.equations == ("dZ",)
+    assert inherited.blame.inherited == ("dW",)
+
+
+def test_one_array_for_forward_passes_at_different_points_belongs_to_the_one_that_it_fits():
+    def cost(p):
+        return sines({"W": 2 * p["W"]}) + sines(p)
+
+    def backward(p, factor=1.0, slip=1.0):
+        dZ, other = np.cos(p["W"] @ DATA), np.cos(2 * p["W"] @ DATA)
+        return {"dZ": factor * dZ, "W": slip * (dZ + 2 * other) @ DATA.T}
+
+    right = check_gradient(cost, backward, W, intermediates="Z")
+    elsewhere = check_gradient(cost, lambda p: backward(p, 1.5), W, intermediates="Z")
+    after = check_gradient(cost, lambda p: backward(p, slip=1.5), W, intermediates="Z")
+
+    assert (right.verdict, set(right.blocks)) == (Verdict.PASS, {"W", "Z[1]"})
+    assert [f.code for f in elsewhere.findings] == ["missing-block"]
+    assert "the cost meets `Z` 2 times with other values" in str(elsewhere)
+    assert "return a list of 2" in str(elsewhere)
+    assert after.blame.equations == ("dW",)
+
+
 @pytest.mark.parametrize(
     ("intermediates", "message"),
     [
         ("Z3", "no probe of that name; it calls `Z1`, `A1`, `Z2`"),
+        (("Z1", "Z3"), "`Z3`, but the cost calls no probe of that name"),
         (5, "expected names of probes"),
         ([], "expected names of probes"),
         ({"Z1": 1}, "expected names of probes"),

@@ -271,3 +271,34 @@ def test_outputs_that_do_not_move_have_a_row_of_zeros(value):
     assert report.blocks["J"].count(Verdict.PASS) == 8
     J[1, 2] = 1e-3
     assert check_jacobian(lambda x: np.array([np.sin(x[0]), value]), J, X).verdict == Verdict.FAIL
+
+
+def drawn(product):
+    """A product, or a Jacobian, times a random factor."""
+    draw = np.random.default_rng(0)
+    return lambda *arguments: product(*arguments) * draw.uniform(1, 2)
+
+
+@pytest.mark.parametrize("name", ["J", "jvp", "vjp"])
+def test_what_differs_from_call_to_call_is_named_as_that_alone(name):
+    products = {"jac": jac, "jvp": jvp, "vjp": vjp}
+    key = "jac" if name == "J" else name
+    products[key] = drawn(products[key])
+
+    report = check_jacobian(f, products.pop("jac"), X, **products)
+
+    assert [(finding.code, finding.block) for finding in report.findings] == [
+        ("nondeterministic", name)
+    ]
+    assert [(d.kind, d.block) for d in report.diagnoses] == [("nondeterministic", name)]
+    assert [block for block, r in report.blocks.items() if r.verdict == Verdict.FAIL] == [name]
+
+
+def test_a_drawn_hessian_is_not_said_to_lack_symmetry():
+    draw = np.random.default_rng(0)
+
+    report = check_hessian(
+        lambda x: np.sum(x**3), lambda x: np.diag(6 * x) + draw.random((4, 4)), X
+    )
+
+    assert [(f.code, f.block) for f in report.findings] == [("nondeterministic", "H")]

@@ -205,6 +205,59 @@ def test_state_in_place_of_the_cache_is_found():
     assert "stale-cache" in codes(report)
 
 
+def dropout(size, scale=1.0):
+    """A layer that draws a mask in each call, and hands it to its backward step."""
+    draw = np.random.default_rng(0)
+
+    def forward(x):
+        mask = 1 + scale * (draw.random(size) < 0.5)
+        return x * mask, mask
+
+    return forward, lambda dout, mask: dout * mask
+
+
+@pytest.mark.parametrize("size", [(5, 3), (1, 2)])
+def test_a_forward_step_that_draws_anew_is_all_that_is_said(size):
+    report = check_vjp(*dropout(size), np.ones(size))
+
+    (finding,) = report.findings
+    assert report.verdict == Verdict.FAIL
+    assert (finding.code, finding.severity) == ("nondeterministic", "error")
+    assert finding.message.startswith(
+        "`forward` gives another output for the same inputs: `output["
+    )
+    assert [d.kind for d in report.diagnoses] == ["nondeterministic"]
+    assert report.entries == 0
+    assert "analytic" not in str(report)
+
+
+def test_of_several_outputs_the_one_that_is_drawn_is_named():
+    draw = np.random.default_rng(0)
+
+    def forward(x):
+        return {"even": x + 1, "noisy": x * draw.random()}, x
+
+    report = check_vjp(forward, lambda dout, x: dout["even"], np.ones(2))
+
+    assert "`noisy[" in report.findings[0].message
+
+
+def test_of_a_forward_step_that_scatters_by_rounding_no_cache_is_suspected():
+    report = check_vjp(*dropout((5, 3), scale=1e-10), np.ones((5, 3)))
+
+    assert codes(report) <= {"nondeterministic"}
+    assert report.verdict != Verdict.FAIL
+
+
+def test_a_backward_step_that_draws_is_nondeterministic_alone():
+    draw = np.random.default_rng(0)
+
+    report = check_vjp(relu, lambda dout, x: dout * (x > 0) * draw.random(x.shape), x)
+
+    assert codes(report) == {"nondeterministic"}
+    assert {d.kind for d in report.diagnoses} == {"nondeterministic"}
+
+
 def test_changed_arguments_are_warned_of_and_the_inputs_stay():
     before = x.copy()
 

@@ -155,7 +155,7 @@ def cases() -> dict[str, Case]:
         ),
         "not-summed": Case(
             "error[not-summed]: `db1` has shape (4, 5), expected (4, 1)\n"
-            "  note: 5 columns are one for each example: the sum over the examples is missing\n"
+            "  note: 5 columns are one for each example: the mean over the examples is missing\n"
             "  help: sum with np.sum(..., axis=1, keepdims=True), and divide by their number",
             "b1",
             wrong("db1", lambda db1: db1 + np.zeros(5)),
@@ -473,7 +473,9 @@ def test_wrong_values_in_a_wrong_shape_are_not_called_right(due, came):
         ((4, 1), (5, 1), "wrong-shape"),
         ((4, 3), (3, 4), "transposed"),
         ((1, 3), (3, 1), "transposed"),
-        ((1, 3), (3,), "wrong-shape"),
+        ((1, 3), (3,), "rank-1"),
+        ((1, 3), (), "scalar-bias"),
+        ((1, 3), (5, 3), "wrong-shape"),
         ((4, 3), (12,), "wrong-shape"),
         ((4, 3), (4, 3, 1), "wrong-shape"),
         ((4,), (4, 1), "wrong-shape"),
@@ -643,3 +645,96 @@ def test_labels_say_where_the_gradient_has_it():
 )
 def test_values_are_described_by_type_and_shape(value, words):
     assert describe(value) == words
+
+
+RNG = np.random.default_rng(9)
+ROWS, LABELS = RNG.normal(size=(7, 4)), RNG.normal(size=(7, 3))
+
+
+def in_rows(shape, of_residual):
+    """A linear layer in row layout, whose bias has a shape, and a gradient of the bias."""
+    params = {"W": RNG.normal(size=(4, 3)), "b": RNG.normal(size=shape)}
+
+    def residual(p):
+        return (ROWS @ p["W"] + p["b"] - LABELS) / 7
+
+    return check_gradient(
+        lambda p: np.sum((ROWS @ p["W"] + p["b"] - LABELS) ** 2) / 14,
+        lambda p: {"W": ROWS.T @ residual(p), "b": of_residual(residual(p))},
+        params,
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "of_residual", "code", "note", "remedy"),
+    [
+        ((1, 3), lambda R: R.sum(0), "rank-1", "values are right", "axis=0, keepdims=True), or re"),
+        ((1, 3), lambda R: R, "wrong-shape", "right, the shape is not; 7 rows", "axis=0, keepdims"),
+        (
+            (3,),
+            lambda R: R,
+            "wrong-shape",
+            "right, the shape is not; 7 rows",
+            "np.sum(..., axis=0)",
+        ),
+        (
+            (1, 3),
+            lambda R: 7 * R,
+            "wrong-shape",
+            "the mean over",
+            "axis=0, keepdims=True), and div",
+        ),
+        ((1, 3), lambda R: R**2, "wrong-shape", "7 rows are one for each example", "axis=0, keep"),
+        ((1, 3), lambda R: R.sum(1, keepdims=True), "wrong-shape", "", "axis=0, keepdims=True)"),
+        ((1, 3), lambda R: R.sum(), "scalar-bias", "without axis=0", "axis=0, keepdims=True)"),
+        (
+            (1, 3),
+            lambda R: R[:5],
+            "wrong-shape",
+            "would broadcast",
+            "has the shape of its parameter",
+        ),
+    ],
+    ids=["keepdims", "as it is", "rank-1", "mean", "wrong too", "units", "all", "of no data"],
+)
+def test_in_row_layout_a_bias_is_summed_over_the_rows(shape, of_residual, code, note, remedy):
+    report = in_rows(shape, of_residual)
+
+    (finding,) = report.findings
+    assert (finding.code, finding.block) == (code, "b")
+    assert note in finding.note
+    assert remedy in finding.help
+    assert "axis=1" not in finding.help
+
+
+@pytest.mark.parametrize(
+    ("of_residual", "code", "remedy"),
+    [
+        (lambda R, W: R, "not-summed", "sum with np.sum(..., axis=1, keepdims=True)"),
+        (
+            lambda R, W: 7 * R,
+            "not-summed",
+            "sum with np.sum(..., axis=1, keepdims=True), and divide by their number",
+        ),
+        (lambda R, W: R**2, "not-summed", "sum with np.sum(..., axis=1, keepdims=True)"),
+        (lambda R, W: W, "wrong-shape", "a gradient has the shape of its parameter"),
+        (lambda R, W: np.ones((3, 5)), "wrong-shape", "a gradient has the shape of its parameter"),
+    ],
+    ids=["sum", "mean", "wrong too", "another block", "of no data"],
+)
+def test_columns_are_of_examples_if_their_number_or_their_sum_says_so(of_residual, code, remedy):
+    A, Y = ROWS.T, LABELS.T
+
+    def gradient(p):
+        R = (p["W"] @ A + p["b"] - Y) / 7
+        return {"W": R @ A.T, "b": of_residual(R, R @ A.T)}
+
+    report = check_gradient(
+        lambda p: np.sum((p["W"] @ A + p["b"] - Y) ** 2) / 14,
+        gradient,
+        {"W": RNG.normal(size=(3, 4)), "b": RNG.normal(size=(3, 1))},
+    )
+
+    (finding,) = report.findings
+    assert (finding.code, finding.help) == (code, remedy)
+    assert bool(report.blocks["b"].entries) == (code == "not-summed")

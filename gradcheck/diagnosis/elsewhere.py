@@ -33,6 +33,9 @@ INNERMOST = 2.0**-20
 COARSE = 2.0**12
 """Rounding units of the largest gradient around from which on a scatter asks for its cause."""
 
+AGAIN = 3
+"""Calls at one point that tell whether a gradient which has differed once differs each time."""
+
 
 class Elsewhere:
     """A claimed gradient that can be called.
@@ -59,6 +62,7 @@ class Elsewhere:
     ) -> None:
         self.cost, self.grad, self.x, self.names, self.claim = cost, grad, x, names, claim
         self.stepping: frozenset[str] = frozenset()
+        self._again: list[Claim] = []
         self._nearby: Claim | None = None
         self._far: Claim | None = None
         rng = np.random.default_rng(0)
@@ -72,7 +76,10 @@ class Elsewhere:
         """Scatter of each entry of the gradient, shape (q, 1); None if it cannot be had nearby.
 
         Steps of shorter numbers than it comes in are no scatter: they are a mistake of their own.
+        So are values that differ between calls at one point.
         """
+        if self._differs():
+            return None
         outside = np.full(self.claim.entries.size, np.nan)
         seen: list[Values] = []
 
@@ -107,6 +114,18 @@ class Elsewhere:
         stepping = self.claim.column(lambda _, block: block.name in self.stepping)
         return np.where(stepping, 0.0, sigma[:, None])
 
+    def _differs(self) -> bool:
+        """Whether further calls at the point give anything else than the first."""
+        try:
+            self._again += [self._at(self.x) for _ in range(AGAIN)]
+        except Exception:
+            return False
+        return any(
+            finding.severity == "error"
+            for again in self._again
+            for finding in structure.of_repetition(self.claim, again)
+        )
+
     def _at_edge(
         self, values: Callable[[Values], Values], sigma: Values
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -137,17 +156,20 @@ class Elsewhere:
         """
         step = NEARBY * point.scale * self._ways[0]
         step = step if self.cost.bounds.contain(point.x + step) else -step
-        if not self.cost.bounds.contain(point.x + step):
-            return []
+        inside = self.cost.bounds.contain(point.x + step)
         try:
-            self._nearby, back = self._at(point.x + step), self._at(point.x)
+            if inside:
+                self._nearby = self._at(point.x + step)
+                self._again.append(self._at(point.x))
+            if any(structure.of_repetition(self.claim, again) for again in self._again):
+                self._again += [self._at(point.x) for _ in range(AGAIN)]
         except Exception:
             return []
-        changed = [f for f in structure.of_repetition(self.claim, back) if f.severity == "error"]
-        if changed:
-            labels = [self.claim.labels[f.block] for f in changed if f.block]
-            when = "at one point is another after calls elsewhere"
-            return [structure.of_stale_cache(labels, when)]
+        when = "at one point is another after calls elsewhere"
+        calls = structure.of_calls(self.claim, self._again, when) if self._again else []
+        changed = [finding for finding in calls if finding.severity == "error"]
+        if changed or not inside:
+            return changed
         if not passed or not all(self._is_kept(point, name) for name in self.claim.values):
             return []
         # On the side that was asked for alone: beyond the point there may be a kink.
