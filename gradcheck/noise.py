@@ -409,14 +409,19 @@ def _tallest(values: Values, order: int = 8) -> tuple[Values, Values, NDArray[np
     return largest / comb(order - 1, order // 2), place, alone
 
 
+DISTANT = 2.0**12
+"""An entry beyond this may be far from an origin that means nothing, as in ``tanh(x - 1e6)``. On
+lines in proportion to it, the curve of such a function would look like noise."""
+
+
 def _direction(x: Values, inward: Values | None, seed: int = 0) -> Values:
-    """A random direction, as large as `x`, whose entries have a few bits each and differ.
+    """A random direction, as large as `x` up to `DISTANT`, whose entries have a few bits each and differ.
 
     With few bits the points of a line are equally spaced to the last one. If they did not
     differ, equal entries of opposite sign would hide each other's rounding.
     """
     rng = np.random.default_rng(seed)
-    scale = np.where(x == 0, 1.0, nearest_power_of_two(np.abs(x)))
+    scale = np.where(x == 0, 1.0, np.minimum(nearest_power_of_two(np.abs(x)), DISTANT))
     sign = rng.choice([-1.0, 1.0], x.size) if inward is None else inward
     direction: Values = sign * scale * rng.integers(32, 65, x.size) / 64
     return direction

@@ -132,6 +132,7 @@ REASONS = {
     "noise": "the noise of the cost hides it",
     "truncation": "the cost bends too much for a sharper bar",
     "kink": "kink",
+    "corner": "kinks of several entries meet here, and slopes nearby are as different",
     "jump": "the cost jumps here",
     "edge": "known from one side only",
     "outside": "there is no room for a step, or no cost, on both sides",

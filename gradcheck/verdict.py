@@ -69,9 +69,10 @@ REMAINDER = 2.0**-47
 """Likewise, as a share of the slopes nearby: a derivative that small beside them is the remainder
 of terms as large, as in ``(exp(x) - 1)**2`` near 0, and has lost its digits in the cost."""
 
-NOISY = 3.0
-"""Bars beyond which a claim fails where noise leaves less than two digits: it may hide a kink, too,
-as it did in one of 5000 entries of a cost in single precision."""
+VAGUE, BEYOND = 1e-2, 3.0
+"""Where less than two digits are known, a claim fails only beyond so many bars: what makes them as
+wide may hide a kink, too, as it did in one of 5000 entries of a cost in single precision, or the
+stairs of a saturated cost."""
 
 KNOWN = 0.1
 """A derivative known no better than this, relative to the scale, accuses nobody."""
@@ -212,7 +213,8 @@ def decide(
     low, high = np.fmin(found.left, found.right), np.fmax(found.left, found.right)
     between = kink & ~passes & (claim >= low - slack) & (claim <= high + slack)
     fails = ~fits & ~blocked & ~between & np.where(kink, True, known)
-    fails &= ~((found.nature == Nature.NOISY) & (off <= NOISY * width))
+    vague = ~kink & ~edge & (found.error > VAGUE * np.abs(found.derivative))
+    fails &= ~(vague & (off <= BEYOND * width))
 
     verdict = np.full(claim.shape, Verdict.INCONCLUSIVE, dtype=object)
     verdict[between] = {

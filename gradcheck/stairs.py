@@ -1,0 +1,120 @@
+"""Whether a function that is smooth near a point goes on in stairs.
+
+A cost such as ``log(1 - a)``, where ``a`` is all but 1 and ``1 - a`` a few roundings, stands still
+for a while and then jumps. Steps shorter than its stairs see a derivative that lacks this part,
+to all digits; longer ones see the derivative that is meant. Around a kink it is the same, but
+there the shorter steps are right. A jump tells the one from the other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcheck.differences import Differences, Indices, Point, Steps
+from gradcheck.ladder import Ladder
+from gradcheck.noise import Values
+
+__all__ = ["hidden_in_stairs"]
+
+HALVINGS = 12
+"""Of the stretch in which a jump is looked for: a slope across the rest is 4096 times lower."""
+
+STEEP = 64.0
+"""So many times as steep as the difference at issue, across that rest, is a jump."""
+
+FARTHER, FEW = (4.0, 1.0, 0.25), 2
+"""Steps beyond those of the ladder, as shares of the scale, and for how many entries they are made
+where the ladder meets no stairs: for those that are farthest off."""
+
+BESIDE = 4.0
+"""What stairs hide is their height over their width. The width is not known, but a stair ends at
+the jump, and one of four stands that much nearer to its end or nearer still."""
+
+
+@np.errstate(all="ignore")
+def hidden_in_stairs(point: Point, entries: Indices, finer: Ladder, claim: Values) -> Values:
+    """Slopes that stairs may hide, seen where a claim is what longer steps see beyond a jump.
+
+    Parameters
+    ----------
+    point : Point
+    entries : ndarray of int, shape (q,)
+        The entries that `finer` is of.
+    finer : Ladder
+    claim : ndarray, shape (q, p)
+        NaN where it does not matter.
+
+    Returns
+    -------
+    ndarray, shape (q, p)
+        0 where no jump was found, or none that makes up for the difference.
+    """
+    known = finer.differences
+    found = _hidden(point, entries, finer.steps, known, claim)
+    off = np.fmax.reduce(np.abs(claim - known.derivative), axis=1) * point.scale[entries]
+    few = np.argsort(np.where(off > 0, -off, 0.0), kind="stable")[:FEW]
+    few = few[off[few] > 0]
+    if few.size and not found.any():
+        h = point.scale[entries[few]] * np.array(FARTHER)[:, None]
+        farther = point.steps(entries[few], h)
+        found[few] = _hidden(point, entries[few], farther, known.rows(few), claim[few])
+    return found
+
+
+def _hidden(
+    point: Point, entries: Indices, steps: Steps, known: Differences, claim: Values
+) -> Values:
+    off, derivative = np.abs(claim - known.derivative), known.derivative
+    found = np.zeros(claim.shape)
+    for side, values, slope in ((1, steps.plus, steps.right), (-1, steps.minus, steps.left)):
+        alike = np.fmin(np.abs(slope - claim), np.abs(steps.slope - claim)) < off / 2
+        alike &= (steps.h > known.step) & np.isfinite(values)
+        for row, column in np.argwhere(alike.any(axis=0)):
+            reach = steps.h[np.argmax(alike[:, row, column]), row, 0]
+            height, rest, distance = _jump(
+                point,
+                int(entries[row]),
+                int(column),
+                side * reach,
+                rate=side * derivative[row, column],
+                enough=off[row, column] / BESIDE,
+            )
+            hidden = BESIDE * height / distance
+            if height > STEEP * off[row, column] * rest and hidden >= off[row, column]:
+                found[row, column] = max(found[row, column], hidden)
+    return found
+
+
+def _jump(
+    point: Point, entry: int, column: int, reach: float, rate: float, enough: float
+) -> tuple[float, float, float]:
+    """What may be the nearest jump on the way, the stretch it is in, and its distance.
+
+    Parameters
+    ----------
+    point : Point
+    entry, column : int
+        The entry that is varied, and the output that is looked at.
+    reach : float
+        How far, with its sign.
+    rate : float
+        By how much the function grows with the distance, near the point.
+    enough : float
+        A rise beyond that, over the distance, that is worth looking into.
+    """
+    side = np.sign(reach)
+
+    def value(h: float) -> float:
+        steps = point.steps(np.array([entry]), np.array([[h]]))
+        return float((steps.plus if side > 0 else steps.minus)[0, 0, column])
+
+    near, far = 0.0, abs(reach)
+    at_near, at_far = float(point.value[column]), value(far)
+    for _ in range(HALVINGS):
+        middle = (near + far) / 2
+        at_middle, half = value(middle), (far - near) / 2
+        if abs(at_middle - at_near - rate * half) > enough * half:
+            far, at_far = middle, at_middle
+        else:
+            near, at_near = middle, at_middle
+    return abs(at_far - at_near - rate * (far - near)), far - near, far
