@@ -1,5 +1,7 @@
 """Arrays are in their domains whatever the bytes, and simple where the bytes are."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -204,3 +206,24 @@ def test_code_of_large_arrays_is_whole_and_not_wide():
 
     np.testing.assert_array_equal(eval(code, {"np": np}), x)
     assert max(map(len, code.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.array([[1.5, np.inf], [np.nan, -np.inf]]),
+        np.array([0.1, 2.0], dtype=np.float32),
+        np.array([1, 2], dtype=np.int8),
+        np.array([True, False]),
+        np.array(2.5),
+        -math.inf,
+        np.array([1 + 2j, 0.5]),
+    ],
+    ids=["not finite", "float32", "int8", "bool", "no axes", "number", "complex"],
+)
+def test_code_of_arrays_that_somebody_else_has_made(value):
+    again = eval(code_of(value), {"np": np})
+
+    np.testing.assert_array_equal(again, value)
+    assert np.asarray(again).dtype == np.asarray(value).dtype
+    assert np.shape(again) == np.shape(value)

@@ -52,6 +52,10 @@ MODEL = """
         def forward(self, x, w): return forward(x, w)
         def backward(self, dout, cache): return crooked(dout, cache)
 
+    class Network:
+        def cost(self, p, X): return cost(p._asdict(), X)
+        def grad(self, p, X): return Params(*wrong(p._asdict(), X).values())
+
     @gradcheck.given("W: n m; X: m k", cost=both, jac=True)
     def right(): pass
 
@@ -147,6 +151,18 @@ def test_failure_shrinks_and_its_code_repeats_it(subject):
         exec(outcome.report.reproduce, {})
     again = repeated.value.report.blocks["b"]
     np.testing.assert_array_equal(again.analytic, block.analytic)
+
+
+def test_code_for_methods_of_an_instance_made_for_them_loads_them_likewise(subject, model):
+    one = subject("Network", structure=f"{model}:Params")
+    outcome = drawn(one, SPEC, examples=20, seed=0)
+
+    assert f"cost, grad = claimed([load(text) for text in ['{model}:Network']])" in (
+        outcome.report.reproduce
+    )
+    with pytest.raises(AssertionError) as repeated:
+        exec(outcome.report.reproduce, {})
+    assert repeated.value.report.diagnoses == outcome.report.diagnoses
 
 
 def test_layer_is_checked_at_a_point_and_at_drawn_data(subject):

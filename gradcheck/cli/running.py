@@ -351,10 +351,12 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
 def _gradient_test(subject: Subject, spec: str, scale: float) -> Callable[[], None]:
     """The property that the gradient is right at each draw."""
     from gradcheck.strategies import given
+    from gradcheck.strategies.reproduction import ORIGIN
 
     def test() -> None:
         """All is said by the decorator."""
 
+    setattr(test, ORIGIN, _origin(subject))
     cost, grad = subject.functions
     options = dict(subject.options) | ({"jac": True} if grad is None else {})
     if subject.wrt:
@@ -368,6 +370,7 @@ def _layer_test(subject: Subject, spec: str, scale: float) -> Callable[[], None]
     import hypothesis
 
     from gradcheck.strategies import shapes
+    from gradcheck.strategies.reproduction import ORIGIN
 
     @hypothesis.given(arrays=shapes(spec, scale=scale))
     def test(arrays: Any) -> None:
@@ -378,27 +381,33 @@ def _layer_test(subject: Subject, spec: str, scale: float) -> Callable[[], None]
         if report.verdict == Verdict.INCONCLUSIVE:
             hypothesis.reject()
         if report.verdict == Verdict.FAIL:
-            raise GradientError(replace(report, reproduce=_code_of_layer(subject, arrays)))
+            raise GradientError(replace(report, reproduce=_code_of_layer(subject, arrays, test)))
 
+    setattr(test, ORIGIN, _origin(subject))
     run: Callable[[], None] = test
     return run
 
 
-def _code_of_layer(subject: Subject, arrays: Any) -> str:
-    """Code that repeats the check of a layer."""
-    from gradcheck.strategies.reproduction import assigned
+def _origin(subject: Subject) -> str:
+    """Code that defines what is checked."""
+    loader, roles = (
+        ("layer", "forward, backward") if subject.is_layer else ("claimed", "cost, grad")
+    )
+    lines = [
+        f"from gradcheck.targets import {loader}, load",
+        "",
+        f"{roles} = {loader}([load(text) for text in {list(subject.targets)}])",
+    ]
+    lines += [f"params = load({subject.structure!r})"] if subject.structure else []
+    return "\n".join(lines)
 
-    halves = [half for half in subject.functions if half is not None]
-    names = [getattr(half, "__name__", "") for half in halves]
-    if names == [getattr(half, "__qualname__", ".") for half in halves]:
-        imports = [f"from {half.__module__} import {half.__name__}" for half in halves]
-    else:
-        names = ["forward", "backward"]
-        imports = [
-            "from gradcheck.targets import layer, load",
-            "",
-            f"forward, backward = layer([load(text) for text in {list(subject.targets)}])",
-        ]
+
+def _code_of_layer(subject: Subject, arrays: Any, test: Any) -> str:
+    """Code that repeats the check of a layer."""
+    from gradcheck.strategies.reproduction import assigned, callables_in_code
+
+    halves = dict(zip(("forward", "backward"), subject.functions, strict=True))
+    names, head = callables_in_code(halves, test, ("assert_vjp",))
     entries = {
         name: f"arrays[{name!r}]" if name in arrays else f"{{n: arrays[n] for n in {tuple(value)}}}"
         for name, value in subject.inputs(arrays).items()
@@ -407,12 +416,9 @@ def _code_of_layer(subject: Subject, arrays: Any) -> str:
     given = "".join(f", {name}={value!r}" for name, value in subject.options.items())
     return "\n".join(
         [
-            "import numpy as np",
-            "from gradcheck import assert_vjp",
-            *dict.fromkeys(imports),
-            "",
+            *head,
             assigned(arrays),
-            f"assert_vjp({', '.join(names)}, {{{inputs}}}{given})",
+            f"assert_vjp({', '.join(names.values())}, {{{inputs}}}{given})",
         ]
     )
 

@@ -92,9 +92,9 @@ def code_of(value: Any, indent: int = 0) -> str:
         Columns that stand before it on its line.
     """
     if not isinstance(value, np.ndarray):
-        return repr(value)
+        return _code_of_float(value) if type(value) is float else repr(value)
     written: dict[str, Callable[[Any], str]] = {
-        "float_kind": lambda x: repr(float(x)),
+        "float_kind": _code_of_float,
         "int_kind": lambda x: repr(int(x)),
     }
     prefix = " " * indent + "np.array("
@@ -106,7 +106,14 @@ def code_of(value: Any, indent: int = 0) -> str:
         prefix=prefix,
         formatter=written,  # type: ignore[arg-type]
     )
-    return f"np.array({numbers})"
+    usual = np.array(value.ravel().tolist()).dtype == value.dtype
+    return f"np.array({numbers})" if usual else f"np.array({numbers}, dtype={str(value.dtype)!r})"
+
+
+def _code_of_float(x: float) -> str:
+    if math.isfinite(x):
+        return repr(float(x))
+    return f"{'-' if x < 0 else ''}np.{abs(float(x))}"
 
 
 def sample(spec: Spec, rng: np.random.Generator, *, scale: float = 1.0) -> Arrays:
