@@ -11,7 +11,7 @@ import backprop
 from gradcheck import InvalidInput, check_gradient
 from gradcheck.calls import bind
 from gradcheck.strategies.domains import distinct
-from gradcheck.strategies.spec import parse
+from gradcheck.strategies.parser import parse
 
 ARRAYS = distinct(
     parse("X: n0 m; Y: n2 m in {0,1}; W1: n1 n0; b1: n1 1; W2: n2 n1; b2: n2 1; m = 12")

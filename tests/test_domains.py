@@ -21,8 +21,8 @@ from gradcheck.strategies.domains import (
     distinct,
     sample,
 )
+from gradcheck.strategies.parser import parse
 from gradcheck.strategies.sizes import Sizes
-from gradcheck.strategies.spec import parse
 
 DOMAINS = {
     "real": lambda x: np.isfinite(x).all(),

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck import InvalidInput
+from gradcheck.strategies.parser import parse
 from gradcheck.strategies.sizes import LARGEST, Sizes
-from gradcheck.strategies.spec import parse
 
 RELATIONS = {
     "n < m": lambda n, m, k: n < m,

@@ -8,7 +8,7 @@ is a strategy of such arrays by name, and a whole test is::
     def test_gradient():
         pass
 
-docs/strategies.md has the language of specs (`shapespec`) and what is drawn (`domains`).
+docs/strategies.md has the language of specs (`parser`) and what is drawn (`domains`).
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
 from gradcheck.strategies.domains import Arrays, assemble, distinct
+from gradcheck.strategies.parser import parse
 from gradcheck.strategies.reproduction import assigned, snippet
 from gradcheck.strategies.sizes import Sizes
-from gradcheck.strategies.spec import HUGE, INFINITY, Interval, Spec, parse
+from gradcheck.strategies.spec import HUGE, INFINITY, Interval, Spec
 from gradcheck.verdict import Verdict
 from gradcheck.watch import amended, unheard
 

@@ -1,6 +1,6 @@
 """Arrays of each domain, made of bytes: who draws the bytes draws the arrays.
 
->>> from gradcheck.strategies.spec import parse
+>>> from gradcheck.strategies.parser import parse
 >>> arrays = sample(parse("X: n m; Y: 1 m in {0, 1}; n = 2; m = 3"), np.random.default_rng(0))
 >>> arrays["X"].shape, arrays["Y"].shape, arrays.sizes
 ((2, 3), (1, 3), {'n': 2, 'm': 3})

@@ -1,6 +1,6 @@
 """Which sizes agree with all clauses of a spec, and one choice among them.
 
->>> from gradcheck.strategies.spec import parse
+>>> from gradcheck.strategies.parser import parse
 >>> sizes = Sizes(parse("X: n m; W: k n; k = n + 1; m != n"))
 >>> sizes.choose(lambda options: options[-1])
 {'n': 6, 'm': 5, 'k': 7}
@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import InvalidInput
-from gradcheck.strategies.spec import Place, Relation, Size, Spec
+from gradcheck.strategies.spec import Relation, Size, Spec
+from gradcheck.strategies.tokens import Place
 
 __all__ = ["LARGEST", "Sizes"]
 

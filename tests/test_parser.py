@@ -3,7 +3,8 @@
 import pytest
 
 from gradcheck import InvalidInput
-from gradcheck.strategies.spec import INFINITY, Interval, parse
+from gradcheck.strategies.parser import parse
+from gradcheck.strategies.spec import INFINITY, Interval
 
 NETWORK = "X: n0 m; Y: n2 m in {0,1}; W1: n1 n0; b1: n1 1; W2: n2 n1; b2: n2 1"
 
