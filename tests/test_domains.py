@@ -31,6 +31,8 @@ DOMAINS = {
     "unit": lambda x: ((x > 0) & (x < 1)).all(),
     "[-1, 1]": lambda x: (np.abs(x) <= 1).all(),
     "(2, inf)": lambda x: (x > 2).all(),
+    "(1e100, inf)": lambda x: (x > 1e100).all(),
+    "(1, 1.00000000001)": lambda x: ((x > 1) & (x < 1.00000000001)).all(),
     "(-inf, -1e50]": lambda x: (x <= -1e50).all(),
     "(0, 1e-9)": lambda x: ((x > 0) & (x < 1e-9)).all(),
     "[-0.1, 0.1]": lambda x: (np.abs(x) <= 0.1).all(),

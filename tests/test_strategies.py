@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import traceback
 import unittest
 from functools import partial
 from pathlib import Path
@@ -73,6 +74,19 @@ def test_shapes_complains_at_once():
     for scale in (0, -1, "1", True, float("inf")):
         with pytest.raises(InvalidInput, match="`scale`"):
             shapes("X: n", scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "shown"),
+    [
+        (shapes("X: n m in positive", scale=0.5), "shapes('X: n m in positive', scale=0.5)"),
+        (shapes("\n X: n  # data\n\n n = 2..3;\n"), "shapes('X: n; n = 2..3')"),
+        (shapes("; ".join(f"X{k}: n m" for k in range(50))), "X7: n ...')"),
+    ],
+)
+def test_a_strategy_prints_as_it_was_made(strategy, shown):
+    assert repr(strategy).endswith(shown)
+    assert len(repr(strategy)) < 100
 
 
 @pytest.mark.parametrize(
@@ -368,11 +382,29 @@ def test_an_exception_of_the_cost_shows_the_code():
         quiet(given("x: n; n = 1..9", cost=cost, grad=right)(nothing))()
 
     assert arrays_of(notes(raised.value))["x"].size == 3
+    assert str(raised.value).endswith(", at x (3,)")
+    assert len(traceback.extract_tb(raised.tb)) == 2
+
+
+def test_failures_of_several_kinds_show_no_lines_of_ours():
+    def cost(x):
+        return square(x) if x.size < 3 else x[9]
+
+    with pytest.raises(Exception, match="distinct failures") as raised:
+        quiet(given("x: n; n = 1..9", cost=cost, grad=wrong)(nothing))()
+
+    kinds = {type(one): one for one in raised.value.exceptions}
+    assert kinds.keys() == {InvalidInput, GradientError}
+    assert not any(traceback.extract_tb(one.__traceback__) for one in kinds.values())
 
 
 WRONG_CALLS = {
     "spec": (lambda: given("x: n in reel", cost=square, grad=right), "is no domain"),
-    "option": (lambda: given("x: n", cost=square, grad=right, sclae=2), "`sclae`; expected"),
+    "option": (lambda: given("x: n", cost=square, grad=right, sclae=2), "`sclae`; `scale` is one"),
+    "other option": (
+        lambda: given("x: n", cost=square, grad=right, z=2),
+        "`z`; expected jac, wrt, ",
+    ),
     "args": (lambda: given("x: n", cost=square, grad=right, args=()), "no such option: `args`"),
     "share": (lambda: given("x: n", cost=square, grad=right, inconclusive=2), "`inconclusive`"),
     "no function": (lambda: given("x: n", cost=square, grad=right)(3), "above a def"),
@@ -390,6 +422,8 @@ def test_wrong_calls_are_refused_before_anything_is_drawn(name):
 
     assert words in str(raised.value)
     assert not notes(raised.value)
+    inside = [f.name for f in traceback.extract_tb(raised.tb) if f.filename != __file__]
+    assert len(inside) == 1  # a frame that Python adds, and pytest hides
 
 
 def test_settings_count_above_and_below():
@@ -569,6 +603,16 @@ def test_pytest_selects_them_and_counts_their_checks(run):
     assert re.search(r"^test_it.py:\d+: GradientError", failure, re.MULTILINE)
     assert "distance from the derivative, in error bars" in output
     assert re.search(r"\* \d+\.\d\d%, inconclusive: kink", output)
+
+
+def test_pytest_shows_the_line_of_a_wrong_spec_and_none_of_ours(pytester, run):
+    spec = 'import gradcheck\n@gradcheck.given("x: n in reel", cost=len, grad=len)\ndef test(): 0\n'
+    pytester.makepyfile(test_spec=spec)
+    output = run("test_spec.py").stdout.str().replace(str(pytester.path), "")
+
+    assert "test_spec.py:2: in <module>" in output
+    assert "`reel` is no domain; `real` is" in output
+    assert ".py:" not in output.partition("in <module>")[2]
 
 
 def test_seeds_of_the_command_line_work(run):

@@ -13,16 +13,18 @@ docs/strategies.md has the language of specs (`parser`) and what is drawn (`doma
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import itertools
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import hypothesis
 import numpy as np
@@ -45,10 +47,27 @@ from gradcheck.watch import amended, unheard
 __all__ = ["given", "shapes"]
 
 Option = TypeVar("Option")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Test = Callable[..., Any]
 
 
+def _without_our_lines(function: Callable[P, R]) -> Callable[P, R]:
+    """Let what it refuses be raised where it is called, as far as Python allows."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return function(*args, **kwargs)
+        except InvalidInput as error:
+            raise error.with_traceback(None) from error.__cause__
+
+    return call
+
+
+@_without_our_lines
 def shapes(spec: str, *, scale: float = 1.0) -> st.SearchStrategy[Arrays]:
     """Arrays of named dimensions.
 
@@ -71,7 +90,7 @@ def shapes(spec: str, *, scale: float = 1.0) -> st.SearchStrategy[Arrays]:
         If the spec makes no sense; the message points at the place.
     """
     parsed = parse(spec)
-    return _arrays(parsed, Sizes(parsed), _checked_scale(scale), Arrays)
+    return _arrays(_Described(parsed, Sizes(parsed), _checked_scale(scale), Arrays))
 
 
 def _checked_scale(scale: float) -> float:
@@ -84,10 +103,25 @@ def _checked_scale(scale: float) -> float:
     return float(scale)
 
 
-@st.composite
-def _arrays(draw: st.DrawFn, spec: Spec, sizes: Sizes, scale: float, kind: type[Arrays]) -> Arrays:
-    arrays = assemble(spec, sizes, _Drawing(draw), scale)
-    return kind(arrays, arrays.sizes)
+class _Described:
+    """All that a strategy draws from; it prints as the arguments of `shapes`."""
+
+    def __init__(self, spec: Spec, sizes: Sizes, scale: float, kind: type[Arrays]) -> None:
+        self.spec, self.sizes, self.scale, self.kind = spec, sizes, scale, kind
+
+    def __repr__(self) -> str:
+        lines = (line.partition("#")[0].strip(" ;") for line in self.spec.text.splitlines())
+        text = textwrap.shorten("; ".join(filter(None, lines)), WIDTH, placeholder=" ...")
+        return repr(text) + ("" if self.scale == 1 else f", scale={self.scale:g}")
+
+
+def _draw(draw: st.DrawFn, described: _Described) -> Arrays:
+    arrays = assemble(described.spec, described.sizes, _Drawing(draw), described.scale)
+    return described.kind(arrays, arrays.sizes)
+
+
+_draw.__name__ = shapes.__name__  # in the representation of the strategy
+_arrays = st.composite(_draw)
 
 
 class _Drawing:
@@ -112,10 +146,15 @@ class _Named(Arrays):
         return f"<{_sizes(self)}>"
 
 
+def _shapes(arrays: Arrays) -> str:
+    return ", ".join(f"{name} {np.shape(value)}" for name, value in arrays.items())
+
+
 def _sizes(arrays: Arrays) -> str:
     return ", ".join(f"{name}={n}" for name, n in arrays.sizes.items()) or "no sizes"
 
 
+@_without_our_lines
 def given(
     spec: str,
     *,
@@ -163,9 +202,12 @@ def given(
         raise InvalidInput(f"`inconclusive`: expected a share from 0 to 1, got {inconclusive!r}")
     known = inspect.signature(check_gradient).parameters
     names = [n for n, p in known.items() if p.kind == p.KEYWORD_ONLY and n != "args"]
-    wrong = [f"`{name}`" for name in options if name not in names]
+    wrong = [name for name in options if name not in names]
     if wrong:
-        raise InvalidInput(f"no such option: {', '.join(wrong)}; expected {', '.join(names)}")
+        names += ["scale", "params", "inconclusive"]
+        near = difflib.get_close_matches(wrong[0], names, 1)
+        remedy = f"`{near[0]}` is one" if near else f"expected {', '.join(names)}"
+        raise InvalidInput(f"no such option: {', '.join(f'`{n}`' for n in wrong)}; {remedy}")
     checker = _Checker(
         parsed, Sizes(parsed), cost, grad, _checked_scale(scale), params, inconclusive, options
     )
@@ -177,6 +219,9 @@ DEADLINE = timedelta(milliseconds=200)
 
 EPS = 2.0**-52
 """Rounding unit of double precision."""
+
+WIDTH = 72
+"""Columns of a spec in the representation of a strategy."""
 
 REPORT = "report"
 """The argument of a test that gets the report."""
@@ -215,16 +260,9 @@ class _Checker:
             data=[a.name for a in self.spec.arrays if not a.domain.continuous],
         )
 
-    def _prepare(self) -> None:
-        """Say what is wrong with the call before anything is drawn, without our own lines."""
-        __tracebackhide__ = True
-        try:
-            _ = self.plan
-        except InvalidInput as error:
-            raise error.with_traceback(None) from error.__cause__
-
     def decorate(self, test: Test) -> Test:
         """A test of Hypothesis that checks, and calls `test`."""
+        __tracebackhide__ = True
         if not inspect.isfunction(test):
             raise InvalidType(
                 f"`given` decorates a test function, got {type(test).__name__}: write "
@@ -265,20 +303,30 @@ class _Checker:
             return returned
 
         example.__signature__ = signature  # type: ignore[attr-defined]
-        strategy = _arrays(self.spec, self.sizes, self.scale, _Named)
+        strategy = _arrays(_Described(self.spec, self.sizes, self.scale, _Named))
         drawing = hypothesis.given(**{drawn: strategy})(example)
 
         def run(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            self._prepare()
             _adapt_settings(run)
             tally = _Tally(self.inconclusive)
             token = _tally.set(tally)
             try:
+                _ = self.plan  # what is wrong with the call is said before anything is drawn
                 result = drawing(*args, **kwargs)
             except (FailedHealthCheck, Unsatisfiable):
                 tally.verify()
                 raise
+            except InvalidInput as error:
+                raise error.with_traceback(None) from error.__cause__
+            except Exception as error:
+                several = getattr(error, "exceptions", None)
+                if several is None:
+                    raise
+                for one in several:
+                    if isinstance(one, (InvalidInput, GradientError)):
+                        one.__traceback__ = None
+                raise error.with_traceback(None) from error.__cause__
             finally:
                 _tally.reset(token)
             tally.verify()
@@ -311,6 +359,9 @@ class _Checker:
         repeated = functools.partial(snippet, arrays, self.plan, self.callables, options, test)
         try:
             report = self._report(arrays)
+        except InvalidInput as error:
+            hypothesis.note(repeated())
+            raise type(error)(f"{error}, at {_shapes(arrays)}") from error.__cause__
         except Exception:
             hypothesis.note(repeated())
             raise

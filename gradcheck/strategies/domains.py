@@ -337,8 +337,9 @@ def _near_end(interval: Interval, *, upper: bool) -> float:
         end, other = other, end
     if end in interval:
         return end
-    room = 1.0 if math.isinf(other) else abs(other - end)
-    return end + math.copysign(TINY * room, other - end)
+    room = max(1.0, abs(end)) if math.isinf(other) else abs(other - end)
+    near = end + math.copysign(TINY * room, other - end)
+    return near if near in interval else math.nextafter(end, other)
 
 
 def _inside(numbers: Values, interval: Interval) -> NDArray[np.bool_]:

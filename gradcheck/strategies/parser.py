@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import difflib
 import keyword
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NoReturn
@@ -55,7 +54,50 @@ NAMED = {
 
 ALIASES = {"onehot": "one-hot", "non-negative": "nonnegative", "unit-interval": "unit"}
 
+MEANT = {
+    **dict.fromkeys(("negative", "nonpositive", "non-positive"), "write (-inf, 0) or (-inf, 0]"),
+    **dict.fromkeys(
+        ("integer", "integers", "int", "natural", "class", "classes", "categorical"),
+        "labels(k) are the integers 0, ..., k - 1, and {-1, 0, 1} are any numbers as floats",
+    ),
+    **dict.fromkeys(("bool", "boolean", "binary", "bit", "bits"), "write {0, 1}"),
+    **dict.fromkeys(("sign", "signs"), "write {-1, 1}"),
+    **dict.fromkeys(("probability", "probabilities"), "write unit, or [0, 1] with its ends"),
+    **dict.fromkeys(("uniform", "range", "interval"), "an interval is written [0, 1]"),
+    **dict.fromkeys(
+        ("normal", "gaussian", "float", "double", "r"),
+        "write real; scale= says how large the entries are",
+    ),
+    **dict.fromkeys(("spd", "psd", "pd", "covariance"), "`positive-definite` is"),
+    "complex": "draw the real and the imaginary parts, and join them in the cost",
+    "float32": "arrays are drawn in double precision; let the cost convert them",
+    "diagonal": "draw a vector, and take np.diag of it in the cost",
+    "triangular": "draw a matrix, and take np.tril of it in the cost",
+}
+"""What to write for domains that one might expect."""
+
+SIZES = "sizes come from a range such as n = 2..4, or an equation such as n = 2*k"
+
+OPTIONS = ("scale",)
+"""What may follow the domain of an array, with ``=``."""
+
+FEW = 1e-12
+"""Width of an interval against its ends, below which there is no room for small steps in it: the
+rounding of double precision, some thousand times."""
+
 EXPECTED = f"{', '.join(NAMED)}(k), {{0, 1}}, [-1, 1]"
+
+UNMISTAKABLE = ("real", "positive", "nonnegative", "symmetric", "orthogonal")
+"""Domains that nobody takes for the name of a dimension."""
+
+ATOMS = {
+    "..": "a range is a clause of its own, with both ends, such as n = 1..8",
+    "*": "a power is written as a product, such as n*n",
+    "[": "the sizes of an array stand one after the other, with or without parentheses",
+    "{": "the sizes of an array stand one after the other, with or without parentheses",
+    "-": "a size has no sign",
+}
+"""What is wrong with symbols that stand where a size is due."""
 
 SQUARE = ("symmetric", "positive-definite", "orthogonal")
 """Kinds of square matrices."""
@@ -193,18 +235,32 @@ class _Clause:
         if self.takes("in"):
             domain, place = self._domain()
         scale = self._scale(domain)
+        if scale is not None and self._is_option() and self.sees("scale"):
+            raise self.next.place.error("`scale=` is said twice")
         if self.next.kind != "end":
             self._refuse_rest()
-        array = Array(name.text, shape, domain, scale, name.place, tuple(p for _, p in sizes))
-        _check_shape(array, place)
+        places = tuple(p for _, p in sizes)
+        array = Array(name.text, shape, domain, scale, name.place, places, place)
+        _check_shape(array)
         return array
 
     def _refuse_rest(self) -> NoReturn:
         token = self.next
-        if token.kind == "name" and self.sees("=", 1):
-            raise token.place.error(f"`{token.text}` is no option; there is `scale=`")
+        if self.sees("=", 1):
+            texts = [later.text for later in self.tokens[self.at :]]
+            if token.text == "axis":
+                hint = "an axis stands in parentheses, as in one-hot(axis=0)"
+            elif ".." in texts:
+                hint = f"`{token.text}=` starts a clause; put `;` before it"
+            else:
+                like = difflib.get_close_matches(token.text.lower(), OPTIONS, 1)
+                known = f"`{like[0]}=` is" if like else f"there is `{OPTIONS[0]}=`"
+                hint = f"`{token.text}=` is no option; {known}"
+            raise token.place.error(hint)
         if self.sees(":", 1):
             raise token.place.error(f"`{token.text}:` starts a clause; put `;` before it")
+        if token.text == "in":
+            raise token.place.error("an array has one domain, after its sizes")
         raise token.place.error(f"`{token.text}` is not expected here; clauses end with `;`")
 
     def _shape(self) -> Iterator[tuple[Size, Place]]:
@@ -219,7 +275,12 @@ class _Clause:
         while not (
             self.next.kind == "end" or self.sees("in") or self.sees(":", 1) or self._is_option()
         ):
-            yield self._placed_size()
+            size, place = self._placed_size()
+            if size.name in OPTIONS:
+                raise place.error(f"write `{size.name}=` and a number, without spaces between them")
+            if size.name in UNMISTAKABLE:
+                raise place.error(f"`{size.name}` is a domain, and domains stand after `in`")
+            yield size, place
             self.takes(",")
 
     def _is_option(self) -> bool:
@@ -264,12 +325,14 @@ class _Clause:
         token = self.take()
         if token.kind == "symbol" and token.text == "(":
             inner = self.size()
-            self.expect(")", "to close the parenthesis")
+            self.expect(")", "to close the parenthesis, or `,` between sizes")
             return inner
         if token.kind == "number":
             return Size(_whole(token))
         if token.kind == "name":
             return Size(token.text)
+        if token.text in ATOMS:
+            raise token.place.error(ATOMS[token.text])
         found = f"`{token.text}`" if token.text else "the end of the clause"
         raise token.place.error(
             f"expected a size, a number or the name of a dimension, before {found}"
@@ -354,15 +417,17 @@ class _Clause:
             start.text == "(" or low == -INFINITY,
             stop.text == ")" or high == INFINITY,
         )
-        if math.isfinite(high - low) and (low + high) / 2 not in interval:
-            raise start.place.to(stop.place).error(f"no number lies between {low!r} and {high!r}")
+        if not high - low > max(FEW * min(abs(low), abs(high)), 1 / HUGE):
+            raise start.place.to(stop.place).error(
+                f"hardly any number lies between {low!r} and {high!r}: set its ends farther apart"
+            )
         return Domain("interval", interval=interval)
 
     def _named_domain(self) -> Domain:
         first = self.next
         words: list[str] = []
         # Words joined by hyphens or spaces, as many as make a name.
-        while self.next.kind == "name" and not (words and self._is_option()):
+        while self.next.kind == "name" and not (words and (self._is_option() or self.sees("in"))):
             words.append(self.take().text.lower().replace("_", "-"))
             if self.sees("-"):
                 self.take()
@@ -371,13 +436,14 @@ class _Clause:
             place = first.place.to(self.last) if words else first.place
             word = place.text[place.start : place.stop]
             found = f"`{word}` is no domain" if word else "a domain is missing"
-            close = difflib.get_close_matches(_called("-".join(words)), NAMED, 1, 0.75)
-            expected = f"`{close[0]}` is" if close else f"expected one of {EXPECTED}"
-            raise place.error(f"{found}; {expected}")
+            raise place.error(f"{found}; {_meant(_called('-'.join(words)), first)}")
         domain = NAMED[_called("-".join(words))]
         if domain.kind == "labels":
             self.expect("(", "with the number of labels: labels(k) are 0, ..., k - 1")
-            domain = replace(domain, size=self.size())
+            size, where = self._placed_size()
+            if size.number is not None and size.number < 1:
+                raise where.error("labels(k) are 0, ..., k - 1: k is at least 1")
+            domain = replace(domain, size=size)
             self.expect(")", "after the number of labels")
         elif domain.kind == "one-hot" and self.takes("("):
             if self.takes("axis"):
@@ -392,6 +458,8 @@ class _Clause:
         """``n0 = 1..8``, ``n1 >= n0``, ``1 <= n0 < m``."""
         start = self.next.place
         left = self.size()
+        if self.sees("in"):
+            raise self.next.place.error(f"a domain after `in` is for an array; {SIZES}")
         comparison = self.takes(*COMPARISONS)
         if not comparison:
             message = (
@@ -402,6 +470,8 @@ class _Clause:
             )
         while comparison:
             right_start = self.next.place
+            if self.sees("{") or self.sees("["):
+                raise right_start.error(SIZES)
             right = self.size()
             place = start.to(self.last)
             if self.takes(".."):
@@ -410,12 +480,16 @@ class _Clause:
             number = right.number
             if left.name and comparison in ("=", "==") and number is not None:
                 if number < 1:
-                    raise right_start.to(self.last).error("a size is at least 1")
+                    raise right_start.to(self.last).error(
+                        f"a size is at least 1; a range is written {left.name} = 1..8"
+                    )
                 yield Range(left.name, number, number, place)
             else:
                 yield Relation(left, comparison, right, place)
             start, left = right_start, right
             comparison = self.takes(*COMPARISONS)
+        if self.sees(","):
+            raise self.next.place.error(SIZES)
         if self.next.kind != "end":
             self._refuse_rest()
 
@@ -447,14 +521,25 @@ def _called(word: str) -> str:
     return ALIASES.get(word, word)
 
 
+def _meant(word: str, first: Token) -> str:
+    """What to write instead of something that is no domain."""
+    if word in MEANT:
+        return MEANT[word]
+    if first.kind in ("number", "symbol"):
+        return "an interval is written [-1, 1], a set {0, 1}; labels(k) are 0, ..., k - 1"
+    close = difflib.get_close_matches(word, NAMED, 1, 0.75)
+    return f"`{close[0]}` is" if close else f"expected one of {EXPECTED}"
+
+
 def _whole(token: Token) -> int:
     if token.kind != "number" or not token.text.isdecimal():
         raise token.place.error("expected a whole number")
     return int(token.text)
 
 
-def _check_shape(array: Array, place: Place) -> None:
+def _check_shape(array: Array) -> None:
     """Refuse a shape that the domain cannot have."""
+    place = array.domain_place
     for size, where in zip(array.shape, array.places, strict=True):
         if size.number is not None and size.number < 1:
             raise where.error("a size is at least 1")

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import InvalidInput
-from gradcheck.strategies.spec import Relation, Size, Spec
+from gradcheck.strategies.spec import INFINITY, Relation, Size, Spec
 from gradcheck.strategies.tokens import Place
 
 __all__ = ["LARGEST", "Sizes"]
@@ -273,7 +273,7 @@ def _positive(spec: Spec) -> Iterator[Relation]:
         for size, place in zip(array.shape, array.places, strict=True):
             seen.setdefault(size, place)
         if array.domain.size:
-            seen.setdefault(array.domain.size, array.place)
+            seen.setdefault(array.domain.size, array.domain_place)
     for relation in spec.relations:
         for size in (relation.left, relation.right):
             if size.name:
@@ -295,6 +295,11 @@ def _ranges(spec: Spec, free: Sequence[str], relations: Sequence[Relation]) -> d
                     low[name] = max(low.get(name, 1), number + (sign == ">"))
                 elif number is not None and sign in ("<", "<="):
                     high[name] = min(high.get(name, number), number - (sign == "<"))
+                if low.get(name, 1) > high.get(name, INFINITY) and name not in said:
+                    raise relation.place.error(
+                        f"no sizes are left for this: `{name}` would be {low.get(name, 1)} at "
+                        f"least, and {high[name]} at most"
+                    )
     found = {}
     for name in free:
         least = low.get(name, 1)

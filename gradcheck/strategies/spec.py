@@ -187,6 +187,8 @@ class Array:
         Of its name.
     places : tuple of Place
         Of its sizes.
+    domain_place : Place
+        Of its domain; of its name if the clause has none.
     """
 
     name: str
@@ -195,6 +197,7 @@ class Array:
     scale: float | None
     place: Place
     places: tuple[Place, ...]
+    domain_place: Place
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,20 @@ TOKEN = re.compile(
 )
 
 
+HINTS = {
+    "\u2264": "write `<=`",
+    "\u2265": "write `>=`",
+    "\u2260": "write `!=`",
+    "\u00b7": "write `*`",
+    "\u00d7": "sizes stand one after the other; a product is written with `*`",
+    "%": "write `//`",
+    "^": "a power is written as a product, such as n*n",
+    "'": "names stand without quotes",
+    '"': "names stand without quotes",
+}
+"""What to write instead of characters that mean nothing."""
+
+
 @dataclass(frozen=True)
 class Token:
     """A word, number or symbol; the last of a clause is its empty end."""
@@ -98,7 +112,6 @@ def clauses(text: str) -> Iterator[list[Token]]:
 
 
 def _strange(place: Place) -> NoReturn:
-    hints = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "\u00b7": "*", "%": "//", "^": "*"}
     char = place.text[place.start]
-    hint = f"; write `{hints[char]}`" if char in hints else ""
+    hint = f"; {HINTS[char]}" if char in HINTS else ""
     raise place.error(f"`{char}` means nothing here{hint}")
