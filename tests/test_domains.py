@@ -12,6 +12,7 @@ from gradcheck.strategies.domains import (
     KINDS,
     LARGE,
     MIXED,
+    OFFSETS,
     SMALL,
     TWICE,
     ZEROS,
@@ -49,10 +50,12 @@ DOMAINS = {
 class Bytes:
     """Chooses what a test says."""
 
-    def __init__(self, data=b"", sizes=0, peculiar=False):
-        self.data, self.sizes, self.peculiar = data, sizes, peculiar
+    def __init__(self, data=b"", sizes=0, peculiar=False, offset=0):
+        self.data, self.sizes, self.peculiar, self.offset = data, sizes, peculiar, offset
 
     def choose(self, options):
+        if options is OFFSETS:
+            return self.offset
         return self.peculiar if options[0] is False else options[min(self.sizes, len(options) - 1)]
 
     def bytes(self, count):
@@ -65,9 +68,14 @@ def made(spec, source):
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-@given(data=st.binary(max_size=40), sizes=st.integers(0, 5), peculiar=st.booleans())
-def test_arrays_are_in_their_domain(domain, data, sizes, peculiar):
-    x = made(f"x: n n in {domain}", Bytes(data, sizes, peculiar))["x"]
+@given(
+    data=st.binary(max_size=40),
+    sizes=st.integers(0, 5),
+    peculiar=st.booleans(),
+    offset=st.sampled_from(OFFSETS),
+)
+def test_arrays_are_in_their_domain(domain, data, sizes, peculiar, offset):
+    x = made(f"x: n n in {domain}", Bytes(data, sizes, peculiar, offset))["x"]
 
     assert x.shape == (sizes + 1, sizes + 1)
     assert np.isfinite(x).all()
@@ -116,6 +124,18 @@ def test_large_arrays_are_the_last_part_of_larger_ones():
     assert small.shape == (20, 30)
     np.testing.assert_array_equal(large[-20:], small)
     assert len(np.unique(large)) > 800  # nothing but what the seed and few bytes say
+
+
+@pytest.mark.parametrize("data", [bytes(1), bytes([7, 0, *range(1, 200)])], ids=["zeros", "other"])
+def test_small_arrays_may_be_any_part_of_large_ones(data):
+    for spec in ("X: n 4", "X: 4 n", "X: n 4 in [0, 1]", "X: 4 n in {0, 1}"):
+        large = made(spec, Bytes(data, 5))["X"]
+        for n in range(1, 6):
+            for offset in range(7 - n):
+                small = made(spec, Bytes(data, n - 1, offset=offset))["X"]
+                part = slice(6 - offset - n, 6 - offset)
+                due = large[part] if "n 4" in spec else large[:, part]
+                np.testing.assert_array_equal(small, due)
 
 
 def peculiar(kind, spec="X: 3 4", where=2):

@@ -6,6 +6,7 @@ import traceback
 import unittest
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import hypothesis
 import numpy as np
@@ -118,6 +119,27 @@ def test_arrays_shrink_to_the_smallest_sizes_and_round_numbers():
     assert set(np.abs(np.concatenate([smallest["X"].ravel(), smallest["y"]]))) <= {
         *(0.0, 0.25, 0.5, 1.0, 2.0)
     }
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("spec", "holds"),
+    [
+        ("w: n", lambda w: w[0] >= 2),
+        ("w: n", lambda w: (w > 1.5).any()),
+        ("w: n m", lambda w: w[0, 0] < -1.1),
+    ],
+    ids=["first", "any", "corner"],
+)
+def test_arrays_shrink_to_the_smallest_sizes_also_where_a_value_is_needed(spec, holds, seed):
+    smallest = find(
+        shapes(spec),
+        lambda arrays: holds(arrays["w"]),
+        settings=settings(database=None, max_examples=1000),
+        random=Random(seed),
+    )
+
+    assert set(smallest.sizes.values()) == {1}
 
 
 def test_a_right_gradient_passes():
@@ -371,6 +393,21 @@ def test_the_cost_is_never_called_outside_the_domain():
 
     lowest, highest = min(p.min() for p in seen), max(p.max() for p in seen)
     assert 0 < lowest < highest < 1
+
+
+def test_draws_are_not_steered_towards_entries_that_stay_open(monkeypatch):
+    def cost(x, z):
+        return np.sum(np.abs(x)) + np.sum(z**2)
+
+    def grad(x, z):
+        return {"dx": np.full_like(x, 0.7), "dz": 2 * z}
+
+    scores = []
+    monkeypatch.setattr(hypothesis, "target", lambda score, label: scores.append(score))
+    quiet(given("x: n in {0}; z: n", cost=cost, grad=grad, wrt=("x", "z"))(nothing))()
+
+    assert scores
+    assert max(scores) < 1
 
 
 def test_an_exception_of_the_cost_shows_the_code():

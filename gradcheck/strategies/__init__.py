@@ -535,13 +535,14 @@ def _headline(report: GradientReport) -> str:
 
 
 def _ratio(report: GradientReport) -> float:
-    """How far the worst entry is from its derivative, in error bars."""
+    """How far the worst entry that was decided is from its derivative, in error bars."""
     worst = 0.0
     for block in report.blocks.values():
         rounding = 4 * EPS * np.abs(block.analytic).max(initial=0.0)
         with np.errstate(all="ignore"):
             ratios = np.abs(block.analytic - block.numerical) / (block.error + rounding)
-        worst = max(worst, float(ratios[np.isfinite(ratios)].max(initial=0.0)))
+        known = np.isfinite(ratios) & (block.verdicts == Verdict.PASS)
+        worst = max(worst, float(ratios[known].max(initial=0.0)))
     return worst
 
 

@@ -101,13 +101,19 @@ class Sizes:
                     f"so that it has {MOST_ENTRIES:,} at most"
                 )
 
-    def choose(self, among: Callable[[Sequence[Any]], Any]) -> dict[str, int]:
+    def choose(
+        self,
+        among: Callable[[Sequence[Any]], Any],
+        chosen: Callable[[str], None] = lambda name: None,
+    ) -> dict[str, int]:
         """Sizes of all dimensions.
 
         Parameters
         ----------
         among : callable
             Chooses one of some values, the simplest of which is the first.
+        chosen : callable
+            Is told of each dimension whose size was chosen.
         """
         sizes: dict[str, int] = {}
         for k, name in enumerate(self.free):
@@ -115,6 +121,7 @@ class Sizes:
             if len(options) > MANY and among(RARELY):
                 options = tuple({options[0]: 0, **{n: 0 for n in sizes.values() if n in options}})
             sizes[name] = among(options)
+            chosen(name)
         return {name: self.full(name, sizes) for name in self.names}
 
     def measured(self, arrays: Mapping[str, Any]) -> dict[str, int]:
