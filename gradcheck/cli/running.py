@@ -32,7 +32,7 @@ import numpy as np
 from gradcheck import targets
 from gradcheck.audit import Red, planting, stopping
 from gradcheck.audit.mistakes import Passing
-from gradcheck.calls import Bound, Taking, bind
+from gradcheck.calls import Plan, Taking, plan
 from gradcheck.check import assert_gradient, check_gradient
 from gradcheck.errors import InvalidInput
 from gradcheck.functions import in_short
@@ -80,17 +80,23 @@ class Subject:
     @cached_property
     def functions(self) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
         """Cost and gradient, which is None if the cost returns both; or the two of a layer."""
-        return (targets.layer if self.is_layer else targets.claimed)(self.loaded)
+        halves = targets.layer if self.is_layer else targets.claimed
+        return halves(self.loaded, self.targets)
 
     @property
     def params(self) -> Any:
         """What makes the first argument; None for a dict."""
         return targets.load(self.structure) if self.structure else None
 
-    def bound(self, arrays: Arrays) -> Bound:
-        """Cost and gradient at some arrays."""
+    def plan(self, arrays: Arrays) -> Plan:
+        """How some arrays reach cost and gradient."""
         cost, grad = self.functions
-        return bind(cost, grad, arrays, jac=grad is None, wrt=self.wrt, params=self.params)
+        return plan(cost, grad, arrays, jac=grad is None, wrt=self.wrt, params=self.params)
+
+    def remark(self, arrays: Arrays) -> str:
+        """Which arrays nothing takes, if there are any."""
+        lost = [] if self.is_layer else [n for n in arrays if n not in self.plan(arrays).taken]
+        return f"nothing takes {', '.join(f'`{name}`' for name in lost)}" if lost else ""
 
     def inputs(self, arrays: Arrays) -> dict[str, Any]:
         """Arguments of a layer's forward step, made of some arrays."""
@@ -105,7 +111,7 @@ class Subject:
         first, second = self.functions
         if self.is_layer and second is not None:
             return check_vjp(first, second, self.inputs(arrays), **options)
-        bound = self.bound(arrays)
+        bound = self.plan(arrays).at(arrays)
         return check_gradient(
             bound.cost, bound.grad, bound.params, args=bound.args, jac=bound.jac, **options
         )
@@ -284,21 +290,46 @@ def drawn(
     make = _layer_test if subject.is_layer else _gradient_test
     with _listening(subject, seen, passing) as outcome:
         test = make(subject, spec, scale)
-        try:
-            with stopping(test) if passing else nullcontext():
-                hypothesis.seed(seed)(settings(test))()
-        except Red:
-            outcome.verdict = Verdict.FAIL
-        except GradientInconclusive as error:
-            outcome.verdict = Verdict.INCONCLUSIVE
-            outcome.report = getattr(error, "report", None)
-            outcome.said = getattr(error, "message", "")
-        except GradientError as error:
-            outcome.report, outcome.verdict = error.report, Verdict.FAIL
-        except hypothesis.errors.HypothesisException as error:
-            outcome.verdict = Verdict.INCONCLUSIVE
-            outcome.said = in_short(error)
+        run = hypothesis.seed(seed)(settings(test))
+        with _judged(outcome, "the check"), stopping(test) if passing else nullcontext():
+            run()
+        if outcome.report is not None and passing is None:
+            outcome.remark = subject.remark(_distinct(spec))
     return outcome
+
+
+def _distinct(spec: str) -> Arrays:
+    """Some arrays of a spec."""
+    from gradcheck.strategies.domains import distinct
+    from gradcheck.strategies.parser import parse
+
+    return distinct(parse(spec))
+
+
+@contextmanager
+def _judged(outcome: Outcome, name: str) -> Iterator[None]:
+    """Let what a test raises inside be the verdict of an outcome."""
+    try:
+        yield
+    except Red:
+        outcome.verdict = Verdict.FAIL
+    except AssertionError as error:
+        outcome.report = getattr(error, "report", None)
+        outcome.verdict = Verdict.FAIL
+        if isinstance(error, GradientInconclusive):
+            outcome.verdict, outcome.said = Verdict.INCONCLUSIVE, getattr(error, "message", "")
+        elif outcome.report is None:
+            outcome.said = f"{name}: {in_short(error)}, at {targets.place_of(error)}"
+    except Exception as error:
+        if not isinstance(error, _errors_of_hypothesis()):
+            raise
+        outcome.verdict, outcome.said = Verdict.INCONCLUSIVE, in_short(error)
+
+
+def _errors_of_hypothesis() -> tuple[type[Exception], ...]:
+    """What Hypothesis raises if it cannot draw; nothing if it is not there."""
+    errors = sys.modules.get("hypothesis.errors")
+    return (errors.HypothesisException,) if errors else ()
 
 
 def _keep_nothing() -> None:
@@ -460,18 +491,10 @@ def by_test(
             "make; run it by pytest"
         )
     with _listening(subject, seen, passing) as outcome:
+        run = _seeded(test, examples, seed, name)
         try:
-            with stopping(test) if passing else nullcontext():
-                _seeded(test, examples, seed, name)(**given)
-        except Red:
-            outcome.verdict = Verdict.FAIL
-        except AssertionError as error:
-            outcome.verdict = Verdict.FAIL
-            outcome.report = report = getattr(error, "report", None)
-            if report is None:
-                outcome.said = f"{name}: {in_short(error)}, at {targets.place_of(error)}"
-            elif report.verdict == Verdict.INCONCLUSIVE:
-                outcome.verdict, outcome.said = report.verdict, getattr(error, "message", "")
+            with _judged(outcome, name), stopping(test) if passing else nullcontext():
+                run(**given)
         except InvalidInput:
             raise
         except Exception as error:

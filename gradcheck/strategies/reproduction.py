@@ -30,10 +30,10 @@ __all__ = ["ORIGIN", "assigned", "callables_in_code", "snippet"]
 ORIGIN = "gradcheck_origin"
 """Attribute of a test that no module has: lines of code that define what it checks."""
 
-WIDTH = 96
-"""Columns of a line that is not broken."""
+WIDTH = 86
+"""Columns of a call that is not broken."""
 
-OURS = {"assert_gradient": "gradcheck", "assert_vjp": "gradcheck", "bind": "gradcheck.calls"}
+OURS = {"assert_gradient": "gradcheck", "assert_vjp": "gradcheck", "plan": "gradcheck.calls"}
 """What the code needs of this package, and its modules."""
 
 TAKEN = ("sys", "np", "arrays", "bound", *OURS)
@@ -61,7 +61,7 @@ def snippet(
     test : callable
         Which has the callables as attributes.
     """
-    names, head = callables_in_code(callables, test, ("assert_gradient", "bind"))
+    names, head = callables_in_code(callables, test, ("assert_gradient", "plan"))
     written = {name: repr(value) for name, value in options.items() if _is_literal(value)}
     lost = [name for name in options if name not in written]
     if plan.names != plan.order:
@@ -72,7 +72,7 @@ def snippet(
     lines = [
         *head,
         assigned(arrays),
-        _called("bound = bind", bound),
+        f"{_called('bound = plan', bound)}.at(arrays)",
         "assert_gradient(",
         "    bound.cost, bound.grad, bound.params, args=bound.args,",
         *(f"    {name}={value}," for name, value in written.items()),
