@@ -48,6 +48,9 @@ MODEL = """
     def backward(dout, cache): return dout @ cache[1].T, cache[0].T @ dout
     def crooked(dout, cache): return dout @ cache[1].T, cache[0].T @ np.abs(dout)
 
+    def mean(dout, cache):
+        return dout @ cache[1].T, cache[0].T @ dout / len(dout)
+
     class Layer:
         def forward(self, x, w): return forward(x, w)
         def backward(self, dout, cache): return crooked(dout, cache)
@@ -151,6 +154,16 @@ def test_failure_shrinks_and_its_code_repeats_it(subject):
         exec(outcome.report.reproduce, {})
     again = repeated.value.report.blocks["b"]
     np.testing.assert_array_equal(again.analytic, block.analytic)
+
+
+def test_failure_of_a_layer_says_what_a_larger_point_says(subject):
+    outcome = drawn(
+        subject("forward", "mean", is_layer=True), "x: n d; w: d k", examples=20, seed=0
+    )
+
+    assert "3 = n" in outcome.report.larger
+    assert outcome.report.larger.endswith("(at n=3, d=4, k=5)")
+    assert outcome.report.blocks["w"].block.shape == (1, 1)
 
 
 def test_code_for_methods_of_an_instance_made_for_them_loads_them_likewise(subject, model):

@@ -446,6 +446,8 @@ WRONG_CALLS = {
         lambda: given("x: n", cost=square, grad=right, z=2),
         "`z`; expected jac, wrt, ",
     ),
+    "kink": (lambda: given("x: n", cost=square, grad=right, on_kink="no"), "`on_kink`: expected"),
+    "dimensions": (lambda: given("x: n", cost=square, grad=right, dimensions=3), "`dimensions`"),
     "args": (lambda: given("x: n", cost=square, grad=right, args=()), "no such option: `args`"),
     "share": (lambda: given("x: n", cost=square, grad=right, inconclusive=2), "`inconclusive`"),
     "no function": (lambda: given("x: n", cost=square, grad=right)(3), "above a def"),

@@ -298,7 +298,7 @@ def drawn(
     return outcome
 
 
-def _distinct(spec: str) -> Arrays:
+def _distinct(spec: str) -> Any:
     """Some arrays of a spec."""
     from gradcheck.strategies.domains import distinct
     from gradcheck.strategies.parser import parse
@@ -401,18 +401,25 @@ def _layer_test(subject: Subject, spec: str, scale: float) -> Callable[[], None]
     import hypothesis
 
     from gradcheck.strategies import shapes
+    from gradcheck.strategies.larger import Larger
     from gradcheck.strategies.reproduction import ORIGIN
+
+    def check(arrays: Any) -> GradientReport:
+        sizes = {name: n for name, n in arrays.sizes.items() if n > 0}
+        given = subject.options.get("dimensions", {})
+        return subject.check(arrays, dimensions={**sizes, **given})
+
+    larger = Larger(lambda: _distinct(spec), check)
 
     @hypothesis.given(arrays=shapes(spec, scale=scale))
     def test(arrays: Any) -> None:
-        sizes = {name: n for name, n in arrays.sizes.items() if n > 0}
-        report = subject.check(
-            arrays, dimensions={**sizes, **subject.options.get("dimensions", {})}
-        )
+        report = check(arrays)
         if report.verdict == Verdict.INCONCLUSIVE:
             hypothesis.reject()
         if report.verdict == Verdict.FAIL:
-            raise GradientError(replace(report, reproduce=_code_of_layer(subject, arrays, test)))
+            code = _code_of_layer(subject, arrays, test)
+            said = larger.says(arrays, report)
+            raise GradientError(replace(report, reproduce=code, larger=said))
 
     setattr(test, ORIGIN, _origin(subject))
     run: Callable[[], None] = test

@@ -16,7 +16,6 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import itertools
 import math
 import textwrap
 from collections import Counter
@@ -32,17 +31,18 @@ from hypothesis import strategies as st
 from hypothesis.errors import FailedHealthCheck, Unsatisfiable, UnsatisfiedAssumption
 
 from gradcheck.calls import Bound, Plan, plan
-from gradcheck.check import check_gradient
+from gradcheck.check import check_dimensions, check_gradient, check_options
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
 from gradcheck.strategies.domains import Arrays, assemble, distinct
+from gradcheck.strategies.larger import Larger, sizes_in_short
 from gradcheck.strategies.parser import parse
 from gradcheck.strategies.reproduction import assigned, snippet
 from gradcheck.strategies.sizes import Sizes
 from gradcheck.strategies.spec import HUGE, INFINITY, Interval, Spec
 from gradcheck.verdict import Verdict
-from gradcheck.watch import amended, unheard
+from gradcheck.watch import amended
 
 __all__ = ["given", "shapes"]
 
@@ -143,15 +143,11 @@ class _Named(Arrays):
     """Arrays that are printed as code elsewhere, and here by their sizes."""
 
     def __repr__(self) -> str:
-        return f"<{_sizes(self)}>"
+        return f"<{sizes_in_short(self)}>"
 
 
 def _shapes(arrays: Arrays) -> str:
     return ", ".join(f"{name} {np.shape(value)}" for name, value in arrays.items())
-
-
-def _sizes(arrays: Arrays) -> str:
-    return ", ".join(f"{name}={n}" for name, n in arrays.sizes.items()) or "no sizes"
 
 
 @_without_our_lines
@@ -208,6 +204,9 @@ def given(
         near = difflib.get_close_matches(wrong[0], names, 1)
         remedy = f"`{near[0]}` is one" if near else f"expected {', '.join(names)}"
         raise InvalidInput(f"no such option: {', '.join(f'`{n}`' for n in wrong)}; {remedy}")
+    rules = ("resolution", "approximate", "on_kink", "method")
+    check_options(**{name: options.get(name, known[name].default) for name in rules})
+    check_dimensions(options.get("dimensions"))
     checker = _Checker(
         parsed, Sizes(parsed), cost, grad, _checked_scale(scale), params, inconclusive, options
     )
@@ -366,7 +365,7 @@ class _Checker:
             hypothesis.note(repeated())
             raise
         if report.verdict == Verdict.FAIL:
-            larger = self._of_larger(arrays, report)
+            larger = self._larger().says(arrays, report)
             raise GradientError(amended(replace(report, reproduce=repeated(), larger=larger)))
         if report.verdict != Verdict.PASS:
             _reject(_reason(report), arrays, report)
@@ -376,28 +375,12 @@ class _Checker:
             tally.checked += 1
         return report
 
-    def _of_larger(self, arrays: Arrays, report: GradientReport) -> str:
-        """What a larger point says, since at sizes of 1 and 2 many mistakes look the same."""
-        tally = _tally.get()
-        if tally is None:
-            return ""
+    def _larger(self) -> Larger:
+        """The larger point of this run."""
+        tally = _tally.get() or _Tally(self.inconclusive)
         if tally.larger is None:
-            tally.larger = self._at_larger(arrays, report)
-        where, said = tally.larger
-        same = said == _headline(report) or where == _sizes(arrays)
-        return "" if same else f"{said} (at {where})"
-
-    def _at_larger(self, arrays: Arrays, report: GradientReport) -> tuple[str, str]:
-        """Sizes and headline of a point whose sizes differ, or of the first draw that failed."""
-        larger = distinct(self.spec, scale=self.scale)
-        try:
-            with unheard():
-                found = self._report(larger)
-        except Exception:
-            found = report
-        if found.verdict != Verdict.FAIL:
-            found = report
-        return _sizes(arrays if found is report else larger), _headline(found)
+            tally.larger = Larger(lambda: distinct(self.spec, scale=self.scale), self._report)
+        return tally.larger
 
     def _report(self, arrays: Arrays) -> GradientReport:
         bound = self.plan.at(arrays)
@@ -443,7 +426,7 @@ class _Tally:
         self.reasons: Counter[str] = Counter()
         self.simplest: Arrays | None = None
         self.report: GradientReport | None = None
-        self.larger: tuple[str, str] | None = None
+        self.larger: Larger | None = None
 
     def reject(self, reason: str, arrays: Arrays, report: GradientReport | None) -> None:
         """Count a draw that could not be checked."""
@@ -525,13 +508,6 @@ def _reason(report: GradientReport) -> str:
         return "nothing could be compared"
     worst = reasons.most_common(1)[0][0]
     return REASONS.get(worst, worst)
-
-
-def _headline(report: GradientReport) -> str:
-    """The first line of its text, with the lines that continue it."""
-    first, *others = str(report).splitlines()
-    more = itertools.takewhile(lambda line: line.startswith(" " * 4), others)
-    return " ".join([first, *(line.strip() for line in more)])
 
 
 def _ratio(report: GradientReport) -> float:
