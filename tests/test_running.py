@@ -62,6 +62,9 @@ MODEL = """
     @gradcheck.given("W: n m; X: m k", cost=both, jac=True)
     def right(): pass
 
+    @gradcheck.given("x: n", cost=lambda x: np.nan, grad=lambda x: x)
+    def unchecked(): pass
+
     def test_right(gradcheck):
         gradcheck(lambda x: x @ x, lambda x: 2 * x, np.array([1.0, 2.0]))
     def test_wrong(gradcheck):
@@ -234,6 +237,8 @@ def test_tests_of_the_user_decide_themselves(subject):
     assert verdict("right", examples=6)[:2] == (Verdict.PASS, 6)
     assert verdict("test_wrong")[0] == Verdict.FAIL
     assert verdict("test_kink")[0] == Verdict.INCONCLUSIVE
+    assert verdict("unchecked")[0] == Verdict.INCONCLUSIVE
+    assert "nothing was checked" in verdict("unchecked")[2]
     assert verdict("test_nothing") == (Verdict.INCONCLUSIVE, 0, "")
     failed, _, said = verdict("test_plain")
     assert failed == Verdict.FAIL
