@@ -4,7 +4,8 @@
 ...     return np.sum((params["W"] @ X) ** 2)
 >>> def grad(W, X):
 ...     return 2 * W @ X @ X.T
->>> bound = bind(cost, grad, {"W": np.ones((1, 2)), "X": np.ones((2, 3))})
+>>> arrays = {"W": np.ones((1, 2)), "X": np.ones((2, 3))}
+>>> bound = plan(cost, grad, arrays).at(arrays)
 >>> bound.names, float(bound.cost(bound.params, *bound.args))
 (('W',), 12.0)
 
@@ -29,7 +30,7 @@ from gradcheck.functions import copy_arrays, in_short
 from gradcheck.parameters import children
 from gradcheck.structure import describe
 
-__all__ = ["Bound", "Plan", "Taking", "bind", "plan"]
+__all__ = ["Bound", "Plan", "Taking", "plan"]
 
 Function = Callable[..., Any]
 
@@ -245,10 +246,14 @@ class Plan:
     names: tuple[str, ...]
     order: tuple[str, ...]
 
+    @property
+    def taken(self) -> set[str]:
+        """The arrays that cost or gradient take."""
+        return {*self.cost.names, *(self.grad.names if self.grad else ())}
+
     def at(self, arrays: Mapping[str, Any]) -> Bound:
         """Cost and gradient at some arrays."""
-        used = {*self.cost.names, *(self.grad.names if self.grad else ())}
-        data = tuple(name for name in arrays if name in used and name not in self.names)
+        data = tuple(name for name in arrays if name in self.taken and name not in self.names)
         layout = self.names, data, self.order
         return Bound(
             _Call(self.cost, *layout) if self.grad else _Pair(self.cost, *layout),
@@ -317,7 +322,7 @@ class _Pair(_Call):
         return result[0], self.laid_out(result[1])
 
 
-def bind(
+def plan(
     cost: Function,
     grad: Function | None,
     arrays: Mapping[str, Any],
@@ -326,8 +331,8 @@ def bind(
     wrt: str | Sequence[str] | None = None,
     params: Function | None = None,
     data: Collection[str] = (),
-) -> Bound:
-    """A cost and its gradient at some arrays, ready for `check_gradient`.
+) -> Plan:
+    """How a cost and its gradient take arrays, of these and for any others of the same names.
 
     Parameters
     ----------
@@ -335,6 +340,7 @@ def bind(
         They take arrays by the names of their arguments; the first argument, if no array is
         called so, gets those that are left. `grad` is None if `jac` is true.
     arrays : mapping of str to ndarray or float
+        Their shapes should differ, for a gradient without names to be told by them.
     jac : bool
         Whether `cost` returns the pair ``(value, gradient)``.
     wrt : str or sequence of str, optional
@@ -349,33 +355,12 @@ def bind(
 
     Returns
     -------
-    Bound
+    Plan
 
     Raises
     ------
     InvalidInput
         If an argument has no array, or if it is not clear by which arrays is differentiated.
-    """
-    return plan(cost, grad, arrays, jac=jac, wrt=wrt, params=params, data=data).at(arrays)
-
-
-def plan(
-    cost: Function,
-    grad: Function | None,
-    arrays: Mapping[str, Any],
-    *,
-    jac: bool = False,
-    wrt: str | Sequence[str] | None = None,
-    params: Function | None = None,
-    data: Collection[str] = (),
-) -> Plan:
-    """Likewise, for any arrays of these names; `arrays` should differ in their shapes.
-
-    Parameters, errors: as for `bind`.
-
-    Returns
-    -------
-    Plan
     """
     names = tuple(arrays)
     if jac and grad is not None:
@@ -409,7 +394,7 @@ def _of_floats(names: tuple[str, ...], arrays: Mapping[str, Any]) -> tuple[str, 
     if whole:
         raise InvalidInput(
             f"{_some(whole)}: whole numbers have no small steps to differentiate by; make them "
-            "floats, draw them from another domain, or leave them out with wrt="
+            f"floats, as by {whole[0]}.astype(float) or another domain, or leave them out with wrt="
         )
     return names
 
@@ -489,10 +474,14 @@ def _differentiated(
                 f"{_some(list(arrays))}; call the gradient of `W` either `W` or `dW`"
             )
     parts = list(result) if isinstance(result, (tuple, list)) else [result]
-    candidates = [n for n in by_cost.names if n not in data and _is_float(arrays[n])]
+    candidates = [n for n in by_cost.names if n not in data]
     if by_cost.whole and by_cost.named:
         candidates = [n for n in candidates if n in by_cost.left]
-    return _fitting([_shape(part) for part in parts], candidates, arrays)
+    shapes = [_shape(part) for part in parts]
+    floats = [n for n in candidates if _is_float(arrays[n])]
+    # Of whole numbers it is if it fits them alone: they are then refused by their names.
+    exact = _exact(shapes, floats, arrays) or _exact(shapes, candidates, arrays)
+    return exact if set(exact) - set(floats) else _fitting(shapes, floats, arrays)
 
 
 def _ordered(by_cost: Taking, arrays: Mapping[str, Any]) -> list[str]:
@@ -508,6 +497,15 @@ def _check_left_out(chosen: Sequence[str], by_cost: Taking, data: Collection[str
             f"{_some(lost)}; return it as `d{lost[0]}`, or say wrt={tuple(chosen)!r} to check the "
             "others alone"
         )
+
+
+def _exact(
+    shapes: list[tuple[int, ...] | None], candidates: list[str], arrays: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The first candidates, in their order, that have exactly these shapes; none if too many."""
+    chosen = combinations(candidates if len(candidates) <= CANDIDATES else (), len(shapes))
+    fits = (c for c in chosen if [np.shape(arrays[name]) for name in c] == shapes)
+    return next(fits, ())
 
 
 def _fitting(

@@ -25,7 +25,7 @@ from typing import Any
 
 from gradcheck.errors import InvalidInput, InvalidType
 
-__all__ = ["claimed", "is_test", "layer", "load", "might_be", "place_of"]
+__all__ = ["arguments", "claimed", "is_test", "layer", "load", "might_be", "place_of"]
 
 FORMS = "MODULE:OBJECT or PATH.py::OBJECT"
 
@@ -87,6 +87,9 @@ def _of_name(name: str, text: str) -> ModuleType:
             raise _unimportable(name, error) from error
         here = sorted(path.stem for path in Path.cwd().glob("*.py"))
         near = difflib.get_close_matches(name, here, n=2)
+        owner, dot, last = name.rpartition(".")
+        if dot and error.name == name and might_be(owner):
+            raise InvalidInput(f"{text!r}: `{owner}` is a module; write {owner}:{last}") from None
         remedy = f"there is {_named(near)} here" if near else f"expected {FORMS}"
         raise InvalidInput(
             f"{text!r}: no module `{name}` in this folder nor installed; {remedy}"
@@ -209,7 +212,11 @@ def _named(names: Sequence[str]) -> str:
 
 def _instead(owner: Any, name: str) -> str:
     """What the owner has in place of a missing name: the nearest, or its callables."""
-    public = [n for n in dir(owner) if not n.startswith("_")]
+    public = [
+        n
+        for n in dir(owner)
+        if not n.startswith("_") and not isinstance(getattr(owner, n, None), ModuleType)
+    ]
     near = difflib.get_close_matches(name, public, n=2)
     if near:
         return f"; it has {_named(near)}"
@@ -241,13 +248,25 @@ def is_test(target: Any) -> bool:
     return callable(target) and (drawn or asks or name.startswith("test"))
 
 
-def claimed(targets: Sequence[Any]) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+def arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of a function's arguments; none if it does not tell them."""
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return ()
+
+
+def claimed(
+    targets: Sequence[Any], texts: Sequence[str] = ()
+) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
     """Cost and gradient of one or two targets.
 
     Parameters
     ----------
     targets : sequence
         A cost and a gradient; or one object that has both; or a function that returns both.
+    texts : sequence of str, optional
+        How the user names them, for messages.
 
     Returns
     -------
@@ -260,7 +279,7 @@ def claimed(targets: Sequence[Any]) -> tuple[Callable[..., Any], Callable[..., A
         If they are nothing of the kind.
     """
     if len(targets) == 2:
-        return _functions(("COST", "GRAD"), targets)
+        return _functions(("COST", "GRAD"), targets, texts)
     halves = _halves(targets[0], COSTS, GRADIENTS)
     if halves is not None:
         return halves
@@ -273,16 +292,19 @@ def claimed(targets: Sequence[Any]) -> tuple[Callable[..., Any], Callable[..., A
 
 
 def _functions(
-    nouns: tuple[str, str], targets: Sequence[Any]
+    nouns: tuple[str, str], targets: Sequence[Any], texts: Sequence[str]
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Two targets, each of which must be a function."""
-    for noun, target in zip(nouns, targets, strict=True):
+    for noun, target, text in zip(nouns, targets, texts or ("", ""), strict=True):
         if not callable(target):
-            raise InvalidType(f"{noun}: expected a function, got {_kind_of(target)}")
+            named = f"{noun} {text}".rstrip()
+            raise InvalidType(f"{named}: expected a function, got {_kind_of(target)}")
     return targets[0], targets[1]
 
 
-def layer(targets: Sequence[Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def layer(
+    targets: Sequence[Any], texts: Sequence[str] = ()
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Forward and backward step: two functions, or one object that has both.
 
     Raises
@@ -291,7 +313,7 @@ def layer(targets: Sequence[Any]) -> tuple[Callable[..., Any], Callable[..., Any
         If they are nothing of the kind.
     """
     if len(targets) == 2:
-        return _functions(("FORWARD", "BACKWARD"), targets)
+        return _functions(("FORWARD", "BACKWARD"), targets, texts)
     halves = _halves(targets[0], ("forward",), ("backward",))
     if halves is None:
         raise InvalidType(

@@ -9,14 +9,18 @@ import pytest
 
 import backprop
 from gradcheck import InvalidInput, check_gradient
-from gradcheck.calls import bind
+from gradcheck.calls import plan
 from gradcheck.strategies.domains import distinct
-from gradcheck.strategies.spec import parse
+from gradcheck.strategies.parser import parse
 
 ARRAYS = distinct(
     parse("X: n0 m; Y: n2 m in {0,1}; W1: n1 n0; b1: n1 1; W2: n2 n1; b2: n2 1; m = 12")
 )
 W = ("W1", "b1", "W2", "b2")
+
+
+def bind(cost, grad, arrays, **how):
+    return plan(cost, grad, arrays, **how).at(arrays)
 
 
 def by_name(W1, b1, W2, b2, X, Y, l2=0.0):
@@ -255,6 +259,19 @@ def test_what_is_unclear_is_refused_with_a_remedy(name):
 def test_whole_numbers_are_no_parameters():
     with pytest.raises(InvalidInput, match="`t`: whole numbers have no small steps"):
         bind(lambda t: t.sum(), lambda t: {"dt": t}, {"t": np.arange(3)})
+
+
+def test_a_gradient_that_fits_an_array_of_whole_numbers_alone_is_not_taken_for_another():
+    arrays = {"W": np.array([[1, 2]]), "X": np.array([[0.5], [2.0]])}
+
+    def cost(W, X):
+        return np.sum(W @ X)
+
+    with pytest.raises(InvalidInput, match=r"`W`: whole numbers .* W.astype\(float\)"):
+        bind(cost, lambda W, X: np.ones_like(W, dtype=float), arrays)
+    with pytest.raises(InvalidInput, match="`W`: whole"):
+        bind(cost, lambda W, X: (np.ones_like(W), np.ones_like(X)), arrays)
+    assert bind(cost, lambda W, X: np.ones_like(X), arrays).names == ("X",)
 
 
 def test_no_gradient_at_all_is_refused():

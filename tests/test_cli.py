@@ -196,6 +196,12 @@ def test_broken_equation_is_explained_at_the_network_that_shows_it(broken, capsy
     assert printed.err == "drawn networks: 1, FAIL\n"
 
 
+def test_json_without_a_file_is_all_of_stdout(capsys):
+    assert main(["--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["verdict"] == "PASS"
+
+
 def test_broken_equation_is_in_the_json_too(broken, tmp_path, capsys):
     broken("dW1: sign")
     path = tmp_path / "results.json"
@@ -282,7 +288,7 @@ def test_without_threadpoolctl_it_runs_all_the_same(broken, monkeypatch, capsys)
         (["--hidden", "2.5"], "argument --hidden: expected a whole number of at least 1"),
         (["--hidden"], "argument --hidden: expected one argument"),
         (["--activation", "sine"], "argument --activation: invalid choice: 'sine'"),
-        (["--json"], "argument --json: expected one argument"),
+        (["--seed"], "argument --seed: expected one argument"),
         (["--loud"], "unrecognized arguments: --loud"),
         (["W1"], "unrecognized arguments: W1"),
     ],

@@ -3,6 +3,7 @@
 import json
 import sys
 import textwrap
+import zipfile
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ MODEL = """
 
     def cost(W, X): return np.sum(np.tanh(W @ X))
     def grad(W, X): return (1 - np.tanh(W @ X) ** 2) @ X.T
+    def named(W, X): return {"dW": grad(W, X)}
+    three = 3
     def twice(W, X): return 2 * grad(W, X)
     def both(W, X): return cost(W, X), grad(W, X)
     def kinked(W): return np.sum(np.maximum(W, 0))
@@ -46,6 +49,11 @@ def folder(tmp_path, monkeypatch):
     np.savez("zero.npz", W=0 * W)
     np.savez("whole.npz", W=np.array([[1, 2]]), X=X)
     np.savez("empty.npz")
+    np.savez("unnamed.npz", W, X)
+    np.savez("more.npz", W=W, X=X, V=X)
+    np.savez("text.npz", W=np.array(["a"]))
+    with zipfile.ZipFile("zip.npz", "w") as file:
+        file.writestr("a.txt", "no array")
     np.savez("objects.npz", W=np.array([None]))
     np.save("one.npy", W)
     yield tmp_path
@@ -184,7 +192,25 @@ def test_verbose_tells_of_each_example(run):
         ("mine:cost mine:grad --data one.npy", "is no .npz file of arrays by name; np.savez"),
         ("mine:cost mine:grad --data mine.py", "is no .npz file of arrays by name"),
         ("mine:cost mine:grad --data empty.npz", "has no arrays"),
-        ("mine:cost mine:grad --data objects.npz", "holds what is no array of numbers"),
+        (
+            "mine:cost mine:grad --data objects.npz",
+            "is no array of numbers, but of objects;",
+        ),
+        (
+            "mine:cost mine:grad --data text.npz",
+            "`W` in text.npz is no array of",
+        ),
+        ("mine:cost mine:grad --data zip.npz", "is no .npz file of arrays by name; np.savez"),
+        ("mine:cost mine:grad --data whole.npz", "`W`: whole numbers have no small steps"),
+        ("mine:cost mine:named --data whole.npz", "`W`: whole numbers have no small steps"),
+        (
+            "mine:cost mine:grad --data unnamed.npz",
+            "arr_0, arr_1 in unnamed.npz were",
+        ),
+        ("mine.cost mine.grad --data data.npz", "`mine` is a module; write mine:cost"),
+        ("mine:three mine:grad --data data.npz", "COST mine:three: expected a function, got an"),
+        ("mine:cost mine:three --data data.npz", "GRAD mine:three: expected a function, got an"),
+        ("mine:cost mine:grad --data data.npz --json - --html -", "stdout takes one of them"),
         ("mine:cost mine:grad --data data.npz --examples 3", "--examples: nothing is drawn"),
         ("mine:cost mine:grad --data data.npz --resolution 3", "a relative error between 0 and 1"),
         ("mine:cost mine:grad --data data.npz --wrt V", "expected some of the arrays"),
@@ -192,9 +218,9 @@ def test_verbose_tells_of_each_example(run):
         ("mine:cost mine:grad --data data.npz --json a/b.json", "--json: there is no folder a"),
         ("mine:cots mine:grad --data data.npz", "`mine` has no `cots`; it has `cost`"),
         ("mine:cost --data data.npz", "mine:cost alone returns the pair (value, gradient)"),
-        ("mine:raises mine:grad --data data.npz", "of mine, at mine.py, line 12: def raises"),
+        ("mine:raises mine:grad --data data.npz", "of mine, at mine.py, line 14: def raises"),
         ("mine:cost mine:raises --data data.npz", "of mine; it got W, X by name, at mine.py"),
-        ("mine:leaves mine:grad --data data.npz", "SystemExit: bye, at mine.py, line 11"),
+        ("mine:leaves mine:grad --data data.npz", "SystemExit: bye, at mine.py, line 13"),
         ("mine.py::test_it --data data.npz", "--data: a test says itself what it checks"),
         ("mine.py::test_it --wrt W", "the options of a check are said in the test"),
         ("mine.py::test_other", "takes `tmp_path`, which pytest has to make"),
@@ -232,6 +258,7 @@ def test_spec_is_pointed_at(run):
         ("mine:cost mine:grad --on-kink no", "argument --on-kink: invalid choice: 'no'"),
         ("mine:cost mine:grad -- tests", "unrecognized arguments: -- tests"),
         ("layers --data data.npz", "the following arguments are required: TARGET"),
+        ("mine --quiet --verbose", "argument --verbose: not allowed with argument --quiet"),
         ("layers mine --method auto", "unrecognized arguments: --method"),
     ],
 )
@@ -252,10 +279,46 @@ def test_interrupt_is_130(run):
     )
 
 
-def test_whole_numbers_among_the_data_are_pointed_out_if_it_fails(run):
-    _, out, _ = run("mine:cost", "mine:grad", "--data", "whole.npz")
+def test_arrays_that_nothing_takes_are_pointed_out(run):
+    assert run("mine:cost", "mine:grad", "--data", "more.npz")[1].endswith(
+        "\nnote: nothing takes `V`\n"
+    )
+    assert run("mine:cost", "mine:grad", "--shapes", f"{SPEC}; V: n; t: m in labels(3)")[
+        1
+    ].endswith("\nnote: nothing takes `V`, `t`\n")
 
-    assert "note: W in whole.npz: whole numbers, by which nobody differentiates" in out
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "mine:cost mine:twice --data data.npz --json",
+        "--json mine:cost mine:twice --data data.npz",
+        "mine:cost mine:twice --json --data data.npz",
+        "mine:cost mine:twice --json - --data data.npz --quiet",
+        "layers --json mine:forward mine:twice --shapes x:n",
+    ],
+)
+def test_results_without_a_file_are_all_of_stdout(argv, run):
+    code, out, _ = run(*argv.split())
+
+    if code != 2:
+        assert json.loads(out)["verdict"] == "FAIL"
+    assert (code, out == "") in ((1, False), (2, True))
+
+
+def test_audit_without_a_file_is_all_of_stdout(run):
+    with only("sign"):
+        code, out, _ = run("--json", "audit", "mine:cost", "mine:grad", "--data", "data.npz")
+
+    assert (code, json.loads(out)["caught"]) == (0, 1)
+
+
+def test_page_without_a_file_is_all_of_stdout(run):
+    pytest.importorskip("jinja2")
+    code, out, _ = run("mine:cost", "mine:twice", "--data", "data.npz", "--html")
+
+    assert code == 1
+    assert out.lower().startswith("<!doctype html>")
 
 
 def test_options_reach_the_check(run, monkeypatch):
@@ -322,6 +385,7 @@ def test_audit_of_the_check_has_its_exit_codes(run, folder):
         ("audit mine:cost mine:grad", "at which data? say --shapes"),
         ("audit mine.py::cost mine.py::grad", "at which data? say --shapes"),
         ("audit mine:cost mine:grad -- tests", "one function is replaced for pytest"),
+        ("audit mine:cost mine:grad --html a.html", "its results are written by --json FILE"),
         ("audit mine:nothing -- tests", "`mine` has no `nothing`"),
     ],
 )

@@ -1,5 +1,7 @@
 """Arrays are in their domains whatever the bytes, and simple where the bytes are."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from gradcheck.strategies.domains import (
     KINDS,
     LARGE,
     MIXED,
+    OFFSETS,
     SMALL,
     TWICE,
     ZEROS,
@@ -19,8 +22,8 @@ from gradcheck.strategies.domains import (
     distinct,
     sample,
 )
+from gradcheck.strategies.parser import parse
 from gradcheck.strategies.sizes import Sizes
-from gradcheck.strategies.spec import parse
 
 DOMAINS = {
     "real": lambda x: np.isfinite(x).all(),
@@ -29,6 +32,8 @@ DOMAINS = {
     "unit": lambda x: ((x > 0) & (x < 1)).all(),
     "[-1, 1]": lambda x: (np.abs(x) <= 1).all(),
     "(2, inf)": lambda x: (x > 2).all(),
+    "(1e100, inf)": lambda x: (x > 1e100).all(),
+    "(1, 1.00000000001)": lambda x: ((x > 1) & (x < 1.00000000001)).all(),
     "(-inf, -1e50]": lambda x: (x <= -1e50).all(),
     "(0, 1e-9)": lambda x: ((x > 0) & (x < 1e-9)).all(),
     "[-0.1, 0.1]": lambda x: (np.abs(x) <= 0.1).all(),
@@ -45,10 +50,12 @@ DOMAINS = {
 class Bytes:
     """Chooses what a test says."""
 
-    def __init__(self, data=b"", sizes=0, peculiar=False):
-        self.data, self.sizes, self.peculiar = data, sizes, peculiar
+    def __init__(self, data=b"", sizes=0, peculiar=False, offset=0):
+        self.data, self.sizes, self.peculiar, self.offset = data, sizes, peculiar, offset
 
     def choose(self, options):
+        if options is OFFSETS:
+            return self.offset
         return self.peculiar if options[0] is False else options[min(self.sizes, len(options) - 1)]
 
     def bytes(self, count):
@@ -61,9 +68,14 @@ def made(spec, source):
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-@given(data=st.binary(max_size=40), sizes=st.integers(0, 5), peculiar=st.booleans())
-def test_arrays_are_in_their_domain(domain, data, sizes, peculiar):
-    x = made(f"x: n n in {domain}", Bytes(data, sizes, peculiar))["x"]
+@given(
+    data=st.binary(max_size=40),
+    sizes=st.integers(0, 5),
+    peculiar=st.booleans(),
+    offset=st.sampled_from(OFFSETS),
+)
+def test_arrays_are_in_their_domain(domain, data, sizes, peculiar, offset):
+    x = made(f"x: n n in {domain}", Bytes(data, sizes, peculiar, offset))["x"]
 
     assert x.shape == (sizes + 1, sizes + 1)
     assert np.isfinite(x).all()
@@ -112,6 +124,18 @@ def test_large_arrays_are_the_last_part_of_larger_ones():
     assert small.shape == (20, 30)
     np.testing.assert_array_equal(large[-20:], small)
     assert len(np.unique(large)) > 800  # nothing but what the seed and few bytes say
+
+
+@pytest.mark.parametrize("data", [bytes(1), bytes([7, 0, *range(1, 200)])], ids=["zeros", "other"])
+def test_small_arrays_may_be_any_part_of_large_ones(data):
+    for spec in ("X: n 4", "X: 4 n", "X: n 4 in [0, 1]", "X: 4 n in {0, 1}"):
+        large = made(spec, Bytes(data, 5))["X"]
+        for n in range(1, 6):
+            for offset in range(7 - n):
+                small = made(spec, Bytes(data, n - 1, offset=offset))["X"]
+                part = slice(6 - offset - n, 6 - offset)
+                due = large[part] if "n 4" in spec else large[:, part]
+                np.testing.assert_array_equal(small, due)
 
 
 def peculiar(kind, spec="X: 3 4", where=2):
@@ -204,3 +228,24 @@ def test_code_of_large_arrays_is_whole_and_not_wide():
 
     np.testing.assert_array_equal(eval(code, {"np": np}), x)
     assert max(map(len, code.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.array([[1.5, np.inf], [np.nan, -np.inf]]),
+        np.array([0.1, 2.0], dtype=np.float32),
+        np.array([1, 2], dtype=np.int8),
+        np.array([True, False]),
+        np.array(2.5),
+        -math.inf,
+        np.array([1 + 2j, 0.5]),
+    ],
+    ids=["not finite", "float32", "int8", "bool", "no axes", "number", "complex"],
+)
+def test_code_of_arrays_that_somebody_else_has_made(value):
+    again = eval(code_of(value), {"np": np})
+
+    np.testing.assert_array_equal(again, value)
+    assert np.asarray(again).dtype == np.asarray(value).dtype
+    assert np.shape(again) == np.shape(value)

@@ -1,13 +1,20 @@
 """The code that a failure prints runs as it is, and fails likewise."""
 
+import importlib
+import os
+import re
+import subprocess
 import sys
 from functools import partial
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 import backprop
+import gradcheck
 from gradcheck import GradientError
 from gradcheck.calls import plan
 from gradcheck.strategies import given
@@ -105,13 +112,13 @@ def test_the_whole_code():
         snippet_of(by_name, on_kink="accept")
         == f"""import numpy as np
 from gradcheck import assert_gradient
-from gradcheck.calls import bind
+from gradcheck.calls import plan
 from {__name__} import power, wrong
 
 arrays = {{
     "x": np.array([1.0, -0.5]),
 }}
-bound = bind(power, wrong, arrays, wrt=('x',))
+bound = plan(power, wrong, arrays, wrt=('x',)).at(arrays)
 assert_gradient(
     bound.cost, bound.grad, bound.params, args=bound.args,
     dimensions={{'n': 2}},
@@ -126,11 +133,185 @@ def test_what_cannot_be_written_is_named():
 
     code = snippet_of(local, cost=lambda x: 0, bounds=(np.zeros(2), None))
 
-    assert "cost = ...  # test_what_cannot_be_written_is_named.<locals>.<lambda>, " in code
+    assert (
+        "\n# define `cost` first: test_what_cannot_be_written_is_named.<locals>.<lambda>, "
+        "test_reproduction.py, line "
+    ) in code
+    assert "cost =" not in code
     assert "    # and bounds= as in the test" in code
 
 
-def test_equal_names_of_two_modules_do_not_meet():
-    code = snippet_of(by_name, cost=backprop.cost, grad=backprop.network.cost)
-    assert "from backprop.network import cost, cost as grad" in code
-    assert "bind(cost, grad, arrays" in code
+def test_equal_names_do_not_meet(monkeypatch):
+    def other(x):
+        return 2 * x
+
+    other.__module__, other.__qualname__ = "elsewhere", "power"
+    elsewhere = ModuleType("elsewhere")
+    elsewhere.power = other
+    monkeypatch.setitem(sys.modules, "elsewhere", elsewhere)
+    code = snippet_of(by_name, grad=other)
+
+    assert f"from {__name__} import power\nfrom elsewhere import power as grad\n" in code
+    assert "plan(power, grad, arrays" in code
+
+
+@pytest.mark.parametrize("name", ["arrays", "bound", "assert_vjp"])
+def test_names_of_the_code_itself_are_not_taken(name, monkeypatch):
+    def other(x):
+        return np.sum(x)
+
+    other.__qualname__ = name
+    monkeypatch.setattr(sys.modules[__name__], name, other, raising=False)
+
+    assert f"import {name} as cost, wrong" in snippet_of(by_name, cost=other)
+
+
+def test_code_for_the_main_module_is_pasted_below_it(monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "power", power, raising=False)
+    monkeypatch.setattr(power, "__module__", "__main__")
+    code = snippet_of(by_name)
+
+    assert "# paste this below the definition of `power`" in code
+    assert "import power" not in code
+
+
+def test_a_long_call_is_broken():
+    names = {f"a_parameter_{k}": 1.0 for k in range(6)}
+
+    def cost(**arrays):
+        return sum(arrays.values())
+
+    how = plan(cost, lambda **arrays: dict.fromkeys(arrays, 1.0), Arrays(names, {}))
+    code = snippet(Arrays(names, {}), how, {"cost": cost, "grad": wrong}, {}, by_name)
+
+    assert max(map(len, code.splitlines())) <= 120
+    assert "bound = plan(\n    cost,\n    wrong,\n    arrays,\n" in code
+
+
+PROJECT = {
+    "model.py": """
+import numpy as np
+
+
+class Model:
+    def __init__(self, k=2):
+        self.k = k
+
+    def cost(self, W, X):
+        return np.sum((W @ X) ** self.k)
+
+    def grad(self, W, X):
+        return {"dW": 3 * (W @ X) @ X.T}
+
+
+model = Model()
+""",
+    "tests/test_model.py": """
+from functools import partial
+import numpy as np
+import gradcheck
+from model import Model, model
+
+given = partial(gradcheck.given, "W: k n; X: n m")
+
+
+def power(W, X, k):
+    return np.sum((W @ X) ** k)
+
+
+def wrong(W, X):
+    return {"dW": 3 * (W @ X) @ X.T}
+
+
+def make(k):
+    def cost(W, X):
+        return power(W, X, k)
+
+    return cost
+
+
+@given(cost=model.cost, grad=model.grad)
+def test_method():
+    pass
+
+
+@given(cost=Model().cost, grad=Model().grad)
+def test_method_of_nobody():
+    pass
+
+
+@given(cost=partial(power, k=2), grad=partial(wrong))
+def test_partial():
+    pass
+
+
+@given(cost=lambda W, X: np.sum((W @ X) ** 2), grad=lambda W, X: 3 * (W @ X) @ X.T)
+def test_lambda():
+    pass
+
+
+@given(cost=make(2), grad=wrong)
+def test_closure():
+    pass
+
+
+class TestClass:
+    @given(cost=make(2), grad=wrong)
+    def test_inside(self):
+        pass
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A folder with a module and tests that fail, and the code that they print."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "tests").mkdir()
+    for name, text in PROJECT.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for path in (folder, folder / "tests"):
+            patch.syspath_prepend(path)
+        module = importlib.import_module("test_model")
+        tests = {n: t for n, t in vars(module).items() if n.startswith("test_")}
+        tests["test_inside"] = partial(module.TestClass.test_inside, module.TestClass())
+        codes = {}
+        for name, test in tests.items():
+            with pytest.raises(GradientError) as raised:
+                test()
+            codes[name] = raised.value.report.reproduce
+        for name in ("model", "test_model"):
+            del sys.modules[name]
+    return folder, codes
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("test_method", "model.cost, model.grad"),
+        ("test_method_of_nobody", "test_method_of_nobody.cost, test_method_of_nobody.grad"),
+        ("test_partial", "test_partial.cost, test_partial.grad"),
+        ("test_lambda", "test_lambda.cost, test_lambda.grad"),
+        ("test_closure", "test_closure.cost, wrong"),
+        ("test_inside", "TestClass.test_inside.cost, wrong"),
+    ],
+)
+def test_the_code_runs_in_another_process_whatever_the_callables_are(name, called, project):
+    folder, codes = project
+    code = codes[name]
+    first, second = called.split()
+    assert re.search(rf"plan\(\s*{first}\s*{second},\s*arrays", code)
+
+    where = {"PYTHONPATH": str(Path(gradcheck.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, **where},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "GradientError: FAIL: `dW` is 1.5 times too large" in done.stderr

@@ -48,12 +48,22 @@ MODEL = """
     def backward(dout, cache): return dout @ cache[1].T, cache[0].T @ dout
     def crooked(dout, cache): return dout @ cache[1].T, cache[0].T @ np.abs(dout)
 
+    def mean(dout, cache):
+        return dout @ cache[1].T, cache[0].T @ dout / len(dout)
+
     class Layer:
         def forward(self, x, w): return forward(x, w)
         def backward(self, dout, cache): return crooked(dout, cache)
 
+    class Network:
+        def cost(self, p, X): return cost(p._asdict(), X)
+        def grad(self, p, X): return Params(*wrong(p._asdict(), X).values())
+
     @gradcheck.given("W: n m; X: m k", cost=both, jac=True)
     def right(): pass
+
+    @gradcheck.given("x: n", cost=lambda x: np.nan, grad=lambda x: x)
+    def unchecked(): pass
 
     def test_right(gradcheck):
         gradcheck(lambda x: x @ x, lambda x: 2 * x, np.array([1.0, 2.0]))
@@ -149,6 +159,28 @@ def test_failure_shrinks_and_its_code_repeats_it(subject):
     np.testing.assert_array_equal(again.analytic, block.analytic)
 
 
+def test_failure_of_a_layer_says_what_a_larger_point_says(subject):
+    outcome = drawn(
+        subject("forward", "mean", is_layer=True), "x: n d; w: d k", examples=20, seed=0
+    )
+
+    assert "3 = n" in outcome.report.larger
+    assert outcome.report.larger.endswith("(at n=3, d=4, k=5)")
+    assert outcome.report.blocks["w"].block.shape == (1, 1)
+
+
+def test_code_for_methods_of_an_instance_made_for_them_loads_them_likewise(subject, model):
+    one = subject("Network", structure=f"{model}:Params")
+    outcome = drawn(one, SPEC, examples=20, seed=0)
+
+    assert f"cost, grad = claimed([load(text) for text in ['{model}:Network']])" in (
+        outcome.report.reproduce
+    )
+    with pytest.raises(AssertionError) as repeated:
+        exec(outcome.report.reproduce, {})
+    assert repeated.value.report.diagnoses == outcome.report.diagnoses
+
+
 def test_layer_is_checked_at_a_point_and_at_drawn_data(subject):
     right, wrong = (subject("forward", name, is_layer=True) for name in ("backward", "crooked"))
     point = {"x": np.array([[1.0, 2.0]]), "w": np.array([[0.5], [0.25]])}
@@ -205,6 +237,8 @@ def test_tests_of_the_user_decide_themselves(subject):
     assert verdict("right", examples=6)[:2] == (Verdict.PASS, 6)
     assert verdict("test_wrong")[0] == Verdict.FAIL
     assert verdict("test_kink")[0] == Verdict.INCONCLUSIVE
+    assert verdict("unchecked")[0] == Verdict.INCONCLUSIVE
+    assert "nothing was checked" in verdict("unchecked")[2]
     assert verdict("test_nothing") == (Verdict.INCONCLUSIVE, 0, "")
     failed, _, said = verdict("test_plain")
     assert failed == Verdict.FAIL

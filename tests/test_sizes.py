@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck import InvalidInput
+from gradcheck.strategies.parser import parse
 from gradcheck.strategies.sizes import LARGEST, Sizes
-from gradcheck.strategies.spec import parse
 
 RELATIONS = {
     "n < m": lambda n, m, k: n < m,
@@ -60,6 +60,23 @@ def test_choices_are_exactly_those_that_all_relations_allow(chosen):
         return
 
     assert reached(Sizes(parse(spec))) == due
+
+
+@pytest.mark.parametrize(
+    ("spec", "place", "words"),
+    [
+        ("X: n; n > 10; n < 5", "n < 5", "`n` would be 11 at least, and 4 at most"),
+        ("t: m in labels(k - k)", "labels(k - k)", "k is in 1..6"),
+        ("X: n; 2 = n = 3", "2 = n", "n is in 3..3"),
+    ],
+)
+def test_what_leaves_no_sizes_is_pointed_at(spec, place, words):
+    with pytest.raises(InvalidInput, match="no sizes are left") as raised:
+        Sizes(parse(spec))
+
+    message, line, carets = str(raised.value).split("\n")
+    assert words in message
+    assert line[carets.index("^") :][: carets.count("^")] == place
 
 
 @pytest.mark.parametrize(

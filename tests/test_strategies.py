@@ -2,9 +2,11 @@
 
 import pickle
 import re
+import traceback
 import unittest
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import hypothesis
 import numpy as np
@@ -76,6 +78,19 @@ def test_shapes_complains_at_once():
 
 
 @pytest.mark.parametrize(
+    ("strategy", "shown"),
+    [
+        (shapes("X: n m in positive", scale=0.5), "shapes('X: n m in positive', scale=0.5)"),
+        (shapes("\n X: n  # data\n\n n = 2..3;\n"), "shapes('X: n; n = 2..3')"),
+        (shapes("; ".join(f"X{k}: n m" for k in range(50))), "X7: n ...')"),
+    ],
+)
+def test_a_strategy_prints_as_it_was_made(strategy, shown):
+    assert repr(strategy).endswith(shown)
+    assert len(repr(strategy)) < 100
+
+
+@pytest.mark.parametrize(
     "spec",
     [
         "X: a b c; Y: a b c; Z: b c a d",
@@ -104,6 +119,27 @@ def test_arrays_shrink_to_the_smallest_sizes_and_round_numbers():
     assert set(np.abs(np.concatenate([smallest["X"].ravel(), smallest["y"]]))) <= {
         *(0.0, 0.25, 0.5, 1.0, 2.0)
     }
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("spec", "holds"),
+    [
+        ("w: n", lambda w: w[0] >= 2),
+        ("w: n", lambda w: (w > 1.5).any()),
+        ("w: n m", lambda w: w[0, 0] < -1.1),
+    ],
+    ids=["first", "any", "corner"],
+)
+def test_arrays_shrink_to_the_smallest_sizes_also_where_a_value_is_needed(spec, holds, seed):
+    smallest = find(
+        shapes(spec),
+        lambda arrays: holds(arrays["w"]),
+        settings=settings(database=None, max_examples=1000),
+        random=Random(seed),
+    )
+
+    assert set(smallest.sizes.values()) == {1}
 
 
 def test_a_right_gradient_passes():
@@ -359,6 +395,25 @@ def test_the_cost_is_never_called_outside_the_domain():
     assert 0 < lowest < highest < 1
 
 
+def test_draws_are_not_steered_towards_entries_that_stay_open(monkeypatch):
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-z))
+
+    def cost(x):  # at 31 a staircase, for 1 - sigmoid(31) has few digits
+        return -np.mean(np.log(1 - sigmoid(x * shift[: x.size])))
+
+    def grad(x):
+        return sigmoid(x * shift[: x.size]) * shift[: x.size] / x.size
+
+    shift = np.array([31.0, 0.5, 0.5, 0.5])
+    scores = []
+    monkeypatch.setattr(hypothesis, "target", lambda score, label: scores.append(score))
+    quiet(given("x: n in {1}; n = 2..4", cost=cost, grad=grad, wrt="x")(nothing))()
+
+    assert scores
+    assert max(scores) < 1
+
+
 def test_an_exception_of_the_cost_shows_the_code():
     def cost(x):
         return square(x) if x.size < 3 else x[9]
@@ -368,11 +423,31 @@ def test_an_exception_of_the_cost_shows_the_code():
         quiet(given("x: n; n = 1..9", cost=cost, grad=right)(nothing))()
 
     assert arrays_of(notes(raised.value))["x"].size == 3
+    assert str(raised.value).endswith(", at x (3,)")
+    assert len(traceback.extract_tb(raised.tb)) == 2
+
+
+def test_failures_of_several_kinds_show_no_lines_of_ours():
+    def cost(x):
+        return square(x) if x.size < 3 else x[9]
+
+    with pytest.raises(Exception, match="distinct failures") as raised:
+        quiet(given("x: n; n = 1..9", cost=cost, grad=wrong)(nothing))()
+
+    kinds = {type(one): one for one in raised.value.exceptions}
+    assert kinds.keys() == {InvalidInput, GradientError}
+    assert not any(traceback.extract_tb(one.__traceback__) for one in kinds.values())
 
 
 WRONG_CALLS = {
     "spec": (lambda: given("x: n in reel", cost=square, grad=right), "is no domain"),
-    "option": (lambda: given("x: n", cost=square, grad=right, sclae=2), "`sclae`; expected"),
+    "option": (lambda: given("x: n", cost=square, grad=right, sclae=2), "`sclae`; `scale` is one"),
+    "other option": (
+        lambda: given("x: n", cost=square, grad=right, z=2),
+        "`z`; expected jac, wrt, ",
+    ),
+    "kink": (lambda: given("x: n", cost=square, grad=right, on_kink="no"), "`on_kink`: expected"),
+    "dimensions": (lambda: given("x: n", cost=square, grad=right, dimensions=3), "`dimensions`"),
     "args": (lambda: given("x: n", cost=square, grad=right, args=()), "no such option: `args`"),
     "share": (lambda: given("x: n", cost=square, grad=right, inconclusive=2), "`inconclusive`"),
     "no function": (lambda: given("x: n", cost=square, grad=right)(3), "above a def"),
@@ -390,6 +465,8 @@ def test_wrong_calls_are_refused_before_anything_is_drawn(name):
 
     assert words in str(raised.value)
     assert not notes(raised.value)
+    inside = [f.name for f in traceback.extract_tb(raised.tb) if f.filename != __file__]
+    assert len(inside) == 1  # a frame that Python adds, and pytest hides
 
 
 def test_settings_count_above_and_below():
@@ -570,6 +647,16 @@ def test_pytest_selects_them_and_counts_their_checks(run):
     assert "error bars between gradient and derivative" in output
     assert re.search(r"\* \d+\.\d\d%, inconclusive: kink", output)
     assert "gave up because" not in output, "the draws that are rejected are counted twice"
+
+
+def test_pytest_shows_the_line_of_a_wrong_spec_and_none_of_ours(pytester, run):
+    spec = 'import gradcheck\n@gradcheck.given("x: n in reel", cost=len, grad=len)\ndef test(): 0\n'
+    pytester.makepyfile(test_spec=spec)
+    output = run("test_spec.py").stdout.str().replace(str(pytester.path), "")
+
+    assert "test_spec.py:2: in <module>" in output
+    assert "`reel` is no domain; `real` is" in output
+    assert ".py:" not in output.partition("in <module>")[2]
 
 
 def test_seeds_of_the_command_line_work(run):

@@ -12,6 +12,8 @@ from gradcheck.errors import InvalidInput
 from gradcheck.targets import claimed, is_test, layer, load, place_of
 
 MODEL = """
+    import math as numbra
+
     def cost(x): return x @ x
     def grad(x): return 2 * x
     def both(x): return cost(x), grad(x)
@@ -107,6 +109,8 @@ def test_file_that_cannot_be_imported_by_its_name_is_loaded_all_the_same(name, f
     [
         ("my_model:csot", "`my_model` has no `csot`; it has `cost`"),
         ("my_model:zzz", "`my_model` has no `zzz`; it has `Bound`, `Model`"),
+        ("my_model:numbr", "`my_model` has no `numbr`; it has `number`"),
+        ("my_model.cost", "`my_model` is a module; write my_model:cost"),
         ("my_model.py::Model.grd", "`my_model.py.Model` has no `grd`"),
         ("my_modle:cost", "no module `my_modle` in this folder nor installed; there is `my_model`"),
         ("nowhere:cost", "no module `nowhere` in this folder nor installed; expected MODULE:OBJ"),

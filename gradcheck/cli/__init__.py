@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gradcheck import __version__
-from gradcheck.cli.screen import Screen, complain, one_thread
+from gradcheck.cli.screen import STDOUT, Screen, complain, one_thread
 from gradcheck.errors import InvalidInput
 
 __all__ = ["main"]
@@ -59,12 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         With code 2 if the arguments make no sense, with 0 after ``--help`` and ``--version``.
     """
-    name, given = _command(list(sys.argv[1:] if argv is None else argv))
+    name, given = _command(_complete(list(sys.argv[1:] if argv is None else argv)))
     command = _COMMANDS[name]
     options = command.parse(given)
     if not name:
         _check_words(options.targets)
-    screen = Screen(quiet=options.quiet)
+    results = (getattr(options, name, None) for name in ("json", "html"))
+    screen = Screen(options.quiet, silent=STDOUT in results)
     try:
         with one_thread():
             return command.run(options, screen)
@@ -93,6 +94,23 @@ FLAGS = {"-h", "--help", "--version", "--quiet", "--verbose", "--vectorized"}
 """Options without a value."""
 
 
+def _complete(argv: list[str]) -> list[str]:
+    """The arguments, with ``-`` for the file of results that none is named for.
+
+    A target or a command is none: nobody writes results to ``model.py`` or ``model:cost``.
+    """
+    end = argv.index("--") if "--" in argv else len(argv)
+    found = []
+    for k, word in enumerate(argv[:end]):
+        found.append(word)
+        if word in ("--json", "--html"):
+            after = argv[k + 1] if k + 1 < end else "--"
+            target = ".py" in after or ":" in after.removesuffix(".json").removesuffix(".html")
+            if target or after in _COMMANDS or (after.startswith("-") and after != "-"):
+                found.append("-")
+    return found + argv[end:]
+
+
 def _command(argv: list[str]) -> tuple[str, list[str]]:
     """The command that stands before any other word, and the arguments without it."""
     k = 0
@@ -117,8 +135,9 @@ def _parser(name: str, description: str, epilog: str) -> _Parser:
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quiet", action="store_true", help="print the verdict alone")
-    parser.add_argument("--verbose", action="store_true", help="print every report, or example")
+    loud = parser.add_mutually_exclusive_group()
+    loud.add_argument("--quiet", action="store_true", help="print the verdict alone")
+    loud.add_argument("--verbose", action="store_true", help="print every report, or example")
     parser.add_argument("--version", action="version", version=f"gradcheck {__version__}")
     return parser
 
@@ -128,12 +147,14 @@ def _results(parser: _Parser) -> None:
     parser.add_argument(
         "--seed", type=_whole(0), default=0, metavar="N", help="of all draws (default: 0)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the results to FILE; without it, to stdout"
+    )
 
 
 def _page(parser: _Parser) -> None:
     """Add the option of commands that have reports to show."""
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page about them")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page; likewise")
 
 
 def _whole(least: int, most: int = 2**63) -> Any:
@@ -244,6 +265,7 @@ def _audit_parser() -> _Parser:
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="COST GRAD, GRAD, or tests")
     _results(parser)
+    parser.add_argument("--html", type=Path, help=argparse.SUPPRESS)
     audit.add_arguments(parser, _whole)
     return parser
 

@@ -59,12 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser, whole: Any) -> None:
 
 def run(options: argparse.Namespace, screen: Screen) -> int:
     """Audit what the options say; gives the exit code."""
+    if options.html is not None:
+        raise InvalidInput("--html: an audit has no page; its results are written by --json FILE")
     writable(options.json, None)
     with screen.waiting("auditing"):
         made = _audited(options, screen)
     screen.clear()
     text = audit.text(made.trials)
-    print(text.splitlines()[-1] if options.quiet else text)
+    screen.tell(text.splitlines()[-1] if options.quiet else text)
     for remark in made.remarks:
         complain(remark)
     write_json(options.json, {"schema": 1, **audit.to_dict(made.trials), "remarks": made.remarks})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,7 +22,7 @@ from gradcheck.cli.running import Outcome, Subject, at_point, by_test, drawn, in
 from gradcheck.cli.screen import EXIT, Screen, colors, writable, write_html, write_json
 from gradcheck.errors import InvalidInput
 from gradcheck.report import SCHEMA, GradientReport
-from gradcheck.targets import is_test
+from gradcheck.targets import arguments, is_test
 from gradcheck.verdict import Verdict
 
 __all__ = ["add_arguments", "headline", "read_arrays", "run", "subject_of", "tried"]
@@ -125,7 +126,7 @@ def run(options: argparse.Namespace, screen: Screen, *, is_layer: bool = False) 
     with screen.waiting("checking"):
         outcome = tried(subject, options, partial(_show, options, screen))
     screen.clear()
-    print(_text(outcome, options))
+    screen.tell(_text(outcome, options))
     write_json(options.json, _data(subject, outcome))
     reports = [] if outcome.report is None else [outcome.report]
     write_html(options.html, {" ".join(subject.targets): reports})
@@ -167,13 +168,10 @@ def tried(
     if options.data is not None:
         _refuse(options, "nothing is drawn with --data", "examples", "scale", "workers")
         arrays = read_arrays(options.data)
+        _check_named(arrays, subject, options.data)
         outcome = at_point(subject, arrays, passing)
-        whole = [n for n, a in arrays.items() if isinstance(a, np.ndarray) and a.dtype.kind in "iu"]
-        if whole and outcome.verdict != Verdict.PASS:
-            outcome.remark = (
-                f"{', '.join(whole)} in {options.data}: whole numbers, by which nobody "
-                "differentiates; save floats if you do"
-            )
+        if outcome.report is not None and passing is None:
+            outcome.remark = subject.remark(arrays)
         return outcome
     if options.shapes is None:
         raise InvalidInput(
@@ -202,19 +200,41 @@ def read_arrays(path: Path) -> dict[str, Any]:
         If it is none, or holds what is no array of numbers.
     """
     how = "np.savez(FILE, W=W, X=X) writes one"
+    none = InvalidInput(f"--data: {path} is no .npz file of arrays by name; {how}")
     if not path.is_file():
         raise InvalidInput(f"--data: there is no file {str(path)!r}; {how}")
     if not zipfile.is_zipfile(path):
-        raise InvalidInput(f"--data: {path} is no .npz file of arrays by name; {how}")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:
-        reason = str(error).partition("\n")[0]
-        raise InvalidInput(f"--data: {path} holds what is no array of numbers: {reason}") from None
+        raise none
+    arrays: dict[str, Any] = {}
+    with np.load(path, allow_pickle=False) as file:
+        for name in file.files:
+            try:
+                arrays[name] = file[name]
+            except Exception as error:
+                why = str(error).partition("\n")[0]
+                of = "objects" if "allow_pickle" in why else f"what cannot be read: {why}"
+            else:
+                if not isinstance(arrays[name], np.ndarray):
+                    raise none
+                of = "" if arrays[name].dtype.kind in "biufc" else str(arrays[name].dtype)
+            if of:
+                raise InvalidInput(
+                    f"--data: `{name}` in {path} is no array of numbers, but of {of}; leave it "
+                    "out, or save numbers in its place"
+                )
     if not arrays:
         raise InvalidInput(f"--data: {path} has no arrays; {how}")
     return {n: a.item() if a.ndim == 0 and a.dtype.kind in "biuU" else a for n, a in arrays.items()}
+
+
+def _check_named(arrays: Mapping[str, Any], subject: Subject, path: Path) -> None:
+    """Refuse arrays that were saved without names, unless the user's function calls them so."""
+    unnamed = [name for name in arrays if re.fullmatch(r"arr_\d+", name)]
+    if unnamed and unnamed[0] not in arguments(subject.functions[0]):
+        raise InvalidInput(
+            f"--data: {', '.join(unnamed)} in {path} were saved without names; name them as the "
+            "arguments are called: np.savez(FILE, W=W, X=X)"
+        )
 
 
 def _show(options: argparse.Namespace, screen: Screen, outcome: Outcome) -> None:

@@ -32,7 +32,7 @@ import numpy as np
 from gradcheck import targets
 from gradcheck.audit import Red, planting, stopping
 from gradcheck.audit.mistakes import Passing
-from gradcheck.calls import Bound, Taking, bind
+from gradcheck.calls import Plan, Taking, plan
 from gradcheck.check import assert_gradient, check_gradient
 from gradcheck.errors import InvalidInput
 from gradcheck.functions import in_short
@@ -80,17 +80,23 @@ class Subject:
     @cached_property
     def functions(self) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
         """Cost and gradient, which is None if the cost returns both; or the two of a layer."""
-        return (targets.layer if self.is_layer else targets.claimed)(self.loaded)
+        halves = targets.layer if self.is_layer else targets.claimed
+        return halves(self.loaded, self.targets)
 
     @property
     def params(self) -> Any:
         """What makes the first argument; None for a dict."""
         return targets.load(self.structure) if self.structure else None
 
-    def bound(self, arrays: Arrays) -> Bound:
-        """Cost and gradient at some arrays."""
+    def plan(self, arrays: Arrays) -> Plan:
+        """How some arrays reach cost and gradient."""
         cost, grad = self.functions
-        return bind(cost, grad, arrays, jac=grad is None, wrt=self.wrt, params=self.params)
+        return plan(cost, grad, arrays, jac=grad is None, wrt=self.wrt, params=self.params)
+
+    def remark(self, arrays: Arrays) -> str:
+        """Which arrays nothing takes, if there are any."""
+        lost = [] if self.is_layer else [n for n in arrays if n not in self.plan(arrays).taken]
+        return f"nothing takes {', '.join(f'`{name}`' for name in lost)}" if lost else ""
 
     def inputs(self, arrays: Arrays) -> dict[str, Any]:
         """Arguments of a layer's forward step, made of some arrays."""
@@ -105,7 +111,7 @@ class Subject:
         first, second = self.functions
         if self.is_layer and second is not None:
             return check_vjp(first, second, self.inputs(arrays), **options)
-        bound = self.bound(arrays)
+        bound = self.plan(arrays).at(arrays)
         return check_gradient(
             bound.cost, bound.grad, bound.params, args=bound.args, jac=bound.jac, **options
         )
@@ -284,21 +290,46 @@ def drawn(
     make = _layer_test if subject.is_layer else _gradient_test
     with _listening(subject, seen, passing) as outcome:
         test = make(subject, spec, scale)
-        try:
-            with stopping(test) if passing else nullcontext():
-                hypothesis.seed(seed)(settings(test))()
-        except Red:
-            outcome.verdict = Verdict.FAIL
-        except GradientInconclusive as error:
-            outcome.verdict = Verdict.INCONCLUSIVE
-            outcome.report = getattr(error, "report", None)
-            outcome.said = getattr(error, "message", "")
-        except GradientError as error:
-            outcome.report, outcome.verdict = error.report, Verdict.FAIL
-        except hypothesis.errors.HypothesisException as error:
-            outcome.verdict = Verdict.INCONCLUSIVE
-            outcome.said = in_short(error)
+        run = hypothesis.seed(seed)(settings(test))
+        with _judged(outcome, "the check"), stopping(test) if passing else nullcontext():
+            run()
+        if outcome.report is not None and passing is None:
+            outcome.remark = subject.remark(_distinct(spec))
     return outcome
+
+
+def _distinct(spec: str) -> Any:
+    """Some arrays of a spec."""
+    from gradcheck.strategies.domains import distinct
+    from gradcheck.strategies.parser import parse
+
+    return distinct(parse(spec))
+
+
+@contextmanager
+def _judged(outcome: Outcome, name: str) -> Iterator[None]:
+    """Let what a test raises inside be the verdict of an outcome."""
+    try:
+        yield
+    except Red:
+        outcome.verdict = Verdict.FAIL
+    except AssertionError as error:
+        outcome.report = getattr(error, "report", None)
+        outcome.verdict = Verdict.FAIL
+        if isinstance(error, GradientInconclusive):
+            outcome.verdict, outcome.said = Verdict.INCONCLUSIVE, getattr(error, "message", "")
+        elif outcome.report is None:
+            outcome.said = f"{name}: {in_short(error)}, at {targets.place_of(error)}"
+    except Exception as error:
+        if not isinstance(error, _errors_of_hypothesis()):
+            raise
+        outcome.verdict, outcome.said = Verdict.INCONCLUSIVE, in_short(error)
+
+
+def _errors_of_hypothesis() -> tuple[type[Exception], ...]:
+    """What Hypothesis raises if it cannot draw; nothing if it is not there."""
+    errors = sys.modules.get("hypothesis.errors")
+    return (errors.HypothesisException,) if errors else ()
 
 
 def _keep_nothing() -> None:
@@ -351,10 +382,12 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
 def _gradient_test(subject: Subject, spec: str, scale: float) -> Callable[[], None]:
     """The property that the gradient is right at each draw."""
     from gradcheck.strategies import given
+    from gradcheck.strategies.reproduction import ORIGIN
 
     def test() -> None:
         """All is said by the decorator."""
 
+    setattr(test, ORIGIN, _origin(subject))
     cost, grad = subject.functions
     options = dict(subject.options) | ({"jac": True} if grad is None else {})
     if subject.wrt:
@@ -368,37 +401,51 @@ def _layer_test(subject: Subject, spec: str, scale: float) -> Callable[[], None]
     import hypothesis
 
     from gradcheck.strategies import shapes
+    from gradcheck.strategies.larger import Larger
+    from gradcheck.strategies.reproduction import ORIGIN
+
+    def check(arrays: Any) -> GradientReport:
+        sizes = {name: n for name, n in arrays.sizes.items() if n > 0}
+        given = subject.options.get("dimensions", {})
+        return subject.check(arrays, dimensions={**sizes, **given})
+
+    larger = Larger(lambda: _distinct(spec), check)
 
     @hypothesis.given(arrays=shapes(spec, scale=scale))
     def test(arrays: Any) -> None:
-        sizes = {name: n for name, n in arrays.sizes.items() if n > 0}
-        report = subject.check(
-            arrays, dimensions={**sizes, **subject.options.get("dimensions", {})}
-        )
+        report = check(arrays)
         if report.verdict == Verdict.INCONCLUSIVE:
             hypothesis.reject()
         if report.verdict == Verdict.FAIL:
-            raise GradientError(replace(report, reproduce=_code_of_layer(subject, arrays)))
+            code = _code_of_layer(subject, arrays, test)
+            said = larger.says(arrays, report)
+            raise GradientError(replace(report, reproduce=code, larger=said))
 
+    setattr(test, ORIGIN, _origin(subject))
     run: Callable[[], None] = test
     return run
 
 
-def _code_of_layer(subject: Subject, arrays: Any) -> str:
-    """Code that repeats the check of a layer."""
-    from gradcheck.strategies.reproduction import assigned
+def _origin(subject: Subject) -> str:
+    """Code that defines what is checked."""
+    loader, roles = (
+        ("layer", "forward, backward") if subject.is_layer else ("claimed", "cost, grad")
+    )
+    lines = [
+        f"from gradcheck.targets import {loader}, load",
+        "",
+        f"{roles} = {loader}([load(text) for text in {list(subject.targets)}])",
+    ]
+    lines += [f"params = load({subject.structure!r})"] if subject.structure else []
+    return "\n".join(lines)
 
-    halves = [half for half in subject.functions if half is not None]
-    names = [getattr(half, "__name__", "") for half in halves]
-    if names == [getattr(half, "__qualname__", ".") for half in halves]:
-        imports = [f"from {half.__module__} import {half.__name__}" for half in halves]
-    else:
-        names = ["forward", "backward"]
-        imports = [
-            "from gradcheck.targets import layer, load",
-            "",
-            f"forward, backward = layer([load(text) for text in {list(subject.targets)}])",
-        ]
+
+def _code_of_layer(subject: Subject, arrays: Any, test: Any) -> str:
+    """Code that repeats the check of a layer."""
+    from gradcheck.strategies.reproduction import assigned, callables_in_code
+
+    halves = dict(zip(("forward", "backward"), subject.functions, strict=True))
+    names, head = callables_in_code(halves, test, ("assert_vjp",))
     entries = {
         name: f"arrays[{name!r}]" if name in arrays else f"{{n: arrays[n] for n in {tuple(value)}}}"
         for name, value in subject.inputs(arrays).items()
@@ -407,12 +454,9 @@ def _code_of_layer(subject: Subject, arrays: Any) -> str:
     given = "".join(f", {name}={value!r}" for name, value in subject.options.items())
     return "\n".join(
         [
-            "import numpy as np",
-            "from gradcheck import assert_vjp",
-            *dict.fromkeys(imports),
-            "",
+            *head,
             assigned(arrays),
-            f"assert_vjp({', '.join(names)}, {{{inputs}}}{given})",
+            f"assert_vjp({', '.join(names.values())}, {{{inputs}}}{given})",
         ]
     )
 
@@ -454,18 +498,10 @@ def by_test(
             "make; run it by pytest"
         )
     with _listening(subject, seen, passing) as outcome:
+        run = _seeded(test, examples, seed, name)
         try:
-            with stopping(test) if passing else nullcontext():
-                _seeded(test, examples, seed, name)(**given)
-        except Red:
-            outcome.verdict = Verdict.FAIL
-        except AssertionError as error:
-            outcome.verdict = Verdict.FAIL
-            outcome.report = report = getattr(error, "report", None)
-            if report is None:
-                outcome.said = f"{name}: {in_short(error)}, at {targets.place_of(error)}"
-            elif report.verdict == Verdict.INCONCLUSIVE:
-                outcome.verdict, outcome.said = report.verdict, getattr(error, "message", "")
+            with _judged(outcome, name), stopping(test) if passing else nullcontext():
+                run(**given)
         except InvalidInput:
             raise
         except Exception as error:

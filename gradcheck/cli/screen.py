@@ -2,7 +2,7 @@
 
 >>> Screen(quiet=True).progress("sees nobody")
 
-Results go to stdout and are printed by the commands; here are besides the colour, the one line
+Results go to stdout, unless a file of results does; here are besides the colour, the one line
 of an error, and the files that results are written to.
 """
 
@@ -23,6 +23,7 @@ from gradcheck.errors import InvalidInput
 
 __all__ = [
     "EXIT",
+    "STDOUT",
     "Screen",
     "colors",
     "complain",
@@ -47,13 +48,21 @@ class Screen:
     Parameters
     ----------
     quiet : bool
-        Show nothing.
+        Show no progress.
+    silent : bool
+        Print no text, for stdout holds a file of results.
     """
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, silent: bool = False) -> None:
         self.quiet = quiet
+        self.silent = silent
         self.lively = sys.stderr.isatty()
         self.now = ""
+
+    def tell(self, text: str) -> None:
+        """Print results on stdout."""
+        if not self.silent:
+            print(text)
 
     def progress(self, text: str, *, passing: bool = False) -> None:
         """Say what is being done; what is `passing` shows on a terminal only, in one place."""
@@ -112,6 +121,10 @@ def complain(text: str) -> None:
     print(f"gradcheck: {text}", file=sys.stderr)
 
 
+STDOUT = Path("-")
+"""Stands for stdout where a file of results is named."""
+
+
 def writable(json: Path | None, html: Path | None) -> None:
     """Refuse files that cannot be written, before any work is done for them.
 
@@ -119,6 +132,8 @@ def writable(json: Path | None, html: Path | None) -> None:
     ------
     InvalidInput
     """
+    if json == html == STDOUT:
+        raise InvalidInput("--json, --html: stdout takes one of them; name a file for the other")
     for option, path in (("--json", json), ("--html", html)):
         if path is not None and not path.absolute().parent.is_dir():
             raise InvalidInput(f"{option}: there is no folder {path.parent}")
@@ -138,8 +153,12 @@ def write_json(path: Path | None, data: Mapping[str, Any]) -> None:
     """
     if path is None:
         return
+    text = json.dumps(data, indent=2, allow_nan=False)
+    if path == STDOUT:
+        print(text)
+        return
     try:
-        path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        path.write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"--json: {error}") from error
 
@@ -147,6 +166,9 @@ def write_json(path: Path | None, data: Mapping[str, Any]) -> None:
 def write_html(path: Path | None, reports: Mapping[str, Any]) -> None:
     """Write reports by name to the page of ``--html``, if there is one; likewise."""
     if path is None:
+        return
+    if path == STDOUT:
+        print(_html().page(reports))
         return
     try:
         _html().write(path, reports)

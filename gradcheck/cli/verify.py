@@ -65,15 +65,15 @@ def run(options: argparse.Namespace, screen: Screen, drawn: int) -> int:
     if missing and verdict == Verdict.PASS:
         verdict = Verdict.INCONCLUSIVE
     if not options.quiet:
-        print(_table(stages))
+        screen.tell(_table(stages))
         for stage in stages:
             if options.verbose or stage.verdict != Verdict.PASS:
-                print(f"\nat {stage.name}:")
+                screen.tell(f"\nat {stage.name}:")
                 shown = [r for r in stage.reports if r.verdict == stage.verdict]
                 shown = shown if options.verbose else shown[:2]
                 shown = shown if stage.judged is None else [stage.judged]
-                print("\n".join(report.text(color=colors()) for report in shown))
-    print(_closing(verdict, stages, descent, missing))
+                screen.tell("\n".join(report.text(color=colors()) for report in shown))
+    screen.tell(_closing(verdict, stages, descent, missing))
     write_json(options.json, _data(verdict, stages, descent))
     judged = [[stage.judged] if stage.judged else list(stage.reports) for stage in stages]
     names = [f"{k}. {stage.name}" for k, stage in enumerate(stages, start=1)]

@@ -8,21 +8,22 @@ is a strategy of such arrays by name, and a whole test is::
     def test_gradient():
         pass
 
-docs/strategies.md has the language of specs (`shapespec`) and what is drawn (`domains`).
+docs/strategies.md has the language of specs (`parser`) and what is drawn (`domains`).
 """
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
-import itertools
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import hypothesis
 import numpy as np
@@ -30,24 +31,43 @@ from hypothesis import strategies as st
 from hypothesis.errors import FailedHealthCheck, Unsatisfiable, UnsatisfiedAssumption
 
 from gradcheck.calls import Bound, Plan, plan
-from gradcheck.check import check_gradient
+from gradcheck.check import check_dimensions, check_gradient, check_options
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
 from gradcheck.strategies.domains import Arrays, assemble, distinct
+from gradcheck.strategies.larger import Larger, sizes_in_short
+from gradcheck.strategies.parser import parse
 from gradcheck.strategies.reproduction import assigned, snippet
 from gradcheck.strategies.sizes import Sizes
-from gradcheck.strategies.spec import HUGE, INFINITY, Interval, Spec, parse
+from gradcheck.strategies.spec import HUGE, INFINITY, Interval, Spec
 from gradcheck.verdict import Verdict
-from gradcheck.watch import amended, unheard
+from gradcheck.watch import amended
 
 __all__ = ["given", "shapes"]
 
 Option = TypeVar("Option")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Test = Callable[..., Any]
 
 
+def _without_our_lines(function: Callable[P, R]) -> Callable[P, R]:
+    """Let what it refuses be raised where it is called, as far as Python allows."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return function(*args, **kwargs)
+        except InvalidInput as error:
+            raise error.with_traceback(None) from error.__cause__
+
+    return call
+
+
+@_without_our_lines
 def shapes(spec: str, *, scale: float = 1.0) -> st.SearchStrategy[Arrays]:
     """Arrays of named dimensions.
 
@@ -70,7 +90,7 @@ def shapes(spec: str, *, scale: float = 1.0) -> st.SearchStrategy[Arrays]:
         If the spec makes no sense; the message points at the place.
     """
     parsed = parse(spec)
-    return _arrays(parsed, Sizes(parsed), _checked_scale(scale), Arrays)
+    return _arrays(_Described(parsed, Sizes(parsed), _checked_scale(scale), Arrays))
 
 
 def _checked_scale(scale: float) -> float:
@@ -83,10 +103,25 @@ def _checked_scale(scale: float) -> float:
     return float(scale)
 
 
-@st.composite
-def _arrays(draw: st.DrawFn, spec: Spec, sizes: Sizes, scale: float, kind: type[Arrays]) -> Arrays:
-    arrays = assemble(spec, sizes, _Drawing(draw), scale)
-    return kind(arrays, arrays.sizes)
+class _Described:
+    """All that a strategy draws from; it prints as the arguments of `shapes`."""
+
+    def __init__(self, spec: Spec, sizes: Sizes, scale: float, kind: type[Arrays]) -> None:
+        self.spec, self.sizes, self.scale, self.kind = spec, sizes, scale, kind
+
+    def __repr__(self) -> str:
+        lines = (line.partition("#")[0].strip(" ;") for line in self.spec.text.splitlines())
+        text = textwrap.shorten("; ".join(filter(None, lines)), WIDTH, placeholder=" ...")
+        return repr(text) + ("" if self.scale == 1 else f", scale={self.scale:g}")
+
+
+def _draw(draw: st.DrawFn, described: _Described) -> Arrays:
+    arrays = assemble(described.spec, described.sizes, _Drawing(draw), described.scale)
+    return described.kind(arrays, arrays.sizes)
+
+
+_draw.__name__ = shapes.__name__  # in the representation of the strategy
+_arrays = st.composite(_draw)
 
 
 class _Drawing:
@@ -108,13 +143,14 @@ class _Named(Arrays):
     """Arrays that are printed as code elsewhere, and here by their sizes."""
 
     def __repr__(self) -> str:
-        return f"<{_sizes(self)}>"
+        return f"<{sizes_in_short(self)}>"
 
 
-def _sizes(arrays: Arrays) -> str:
-    return ", ".join(f"{name}={n}" for name, n in arrays.sizes.items()) or "no sizes"
+def _shapes(arrays: Arrays) -> str:
+    return ", ".join(f"{name} {np.shape(value)}" for name, value in arrays.items())
 
 
+@_without_our_lines
 def given(
     spec: str,
     *,
@@ -162,9 +198,15 @@ def given(
         raise InvalidInput(f"`inconclusive`: expected a share from 0 to 1, got {inconclusive!r}")
     known = inspect.signature(check_gradient).parameters
     names = [n for n, p in known.items() if p.kind == p.KEYWORD_ONLY and n != "args"]
-    wrong = [f"`{name}`" for name in options if name not in names]
+    wrong = [name for name in options if name not in names]
     if wrong:
-        raise InvalidInput(f"no such option: {', '.join(wrong)}; expected {', '.join(names)}")
+        names += ["scale", "params", "inconclusive"]
+        near = difflib.get_close_matches(wrong[0], names, 1)
+        remedy = f"`{near[0]}` is one" if near else f"expected {', '.join(names)}"
+        raise InvalidInput(f"no such option: {', '.join(f'`{n}`' for n in wrong)}; {remedy}")
+    rules = ("resolution", "approximate", "on_kink", "method")
+    check_options(**{name: options.get(name, known[name].default) for name in rules})
+    check_dimensions(options.get("dimensions"))
     checker = _Checker(
         parsed, Sizes(parsed), cost, grad, _checked_scale(scale), params, inconclusive, options
     )
@@ -176,6 +218,9 @@ DEADLINE = timedelta(milliseconds=200)
 
 EPS = 2.0**-52
 """Rounding unit of double precision."""
+
+WIDTH = 72
+"""Columns of a spec in the representation of a strategy."""
 
 REPORT = "report"
 """The argument of a test that gets the report."""
@@ -214,16 +259,9 @@ class _Checker:
             data=[a.name for a in self.spec.arrays if not a.domain.continuous],
         )
 
-    def _prepare(self) -> None:
-        """Say what is wrong with the call before anything is drawn, without our own lines."""
-        __tracebackhide__ = True
-        try:
-            _ = self.plan
-        except InvalidInput as error:
-            raise error.with_traceback(None) from error.__cause__
-
     def decorate(self, test: Test) -> Test:
         """A test of Hypothesis that checks, and calls `test`."""
+        __tracebackhide__ = True
         if not inspect.isfunction(test):
             raise InvalidType(
                 f"`given` decorates a test function, got {type(test).__name__}: write "
@@ -264,20 +302,30 @@ class _Checker:
             return returned
 
         example.__signature__ = signature  # type: ignore[attr-defined]
-        strategy = _arrays(self.spec, self.sizes, self.scale, _Named)
+        strategy = _arrays(_Described(self.spec, self.sizes, self.scale, _Named))
         drawing = hypothesis.given(**{drawn: strategy})(example)
 
         def run(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            self._prepare()
             _adapt_settings(run)
             tally = _Tally(self.inconclusive)
             token = _tally.set(tally)
             try:
+                _ = self.plan  # what is wrong with the call is said before anything is drawn
                 result = drawing(*args, **kwargs)
             except (FailedHealthCheck, Unsatisfiable):
                 tally.verify()
                 raise
+            except InvalidInput as error:
+                raise error.with_traceback(None) from error.__cause__
+            except Exception as error:
+                several = getattr(error, "exceptions", None)
+                if several is None:
+                    raise
+                for one in several:
+                    if isinstance(one, (InvalidInput, GradientError)):
+                        one.__traceback__ = None
+                raise error.with_traceback(None) from error.__cause__
             finally:
                 _tally.reset(token)
             tally.verify()
@@ -310,11 +358,14 @@ class _Checker:
         repeated = functools.partial(snippet, arrays, self.plan, self.callables, options, test)
         try:
             report = self._report(arrays)
+        except InvalidInput as error:
+            hypothesis.note(repeated())
+            raise type(error)(f"{error}, at {_shapes(arrays)}") from error.__cause__
         except Exception:
             hypothesis.note(repeated())
             raise
         if report.verdict == Verdict.FAIL:
-            larger = self._of_larger(arrays, report)
+            larger = self._larger().says(arrays, report)
             raise GradientError(amended(replace(report, reproduce=repeated(), larger=larger)))
         if report.verdict != Verdict.PASS:
             _reject(_reason(report), arrays, report)
@@ -324,28 +375,12 @@ class _Checker:
             tally.checked += 1
         return report
 
-    def _of_larger(self, arrays: Arrays, report: GradientReport) -> str:
-        """What a larger point says, since at sizes of 1 and 2 many mistakes look the same."""
-        tally = _tally.get()
-        if tally is None:
-            return ""
+    def _larger(self) -> Larger:
+        """The larger point of this run."""
+        tally = _tally.get() or _Tally(self.inconclusive)
         if tally.larger is None:
-            tally.larger = self._at_larger(arrays, report)
-        where, said = tally.larger
-        same = said == _headline(report) or where == _sizes(arrays)
-        return "" if same else f"{said} (at {where})"
-
-    def _at_larger(self, arrays: Arrays, report: GradientReport) -> tuple[str, str]:
-        """Sizes and headline of a point whose sizes differ, or of the first draw that failed."""
-        larger = distinct(self.spec, scale=self.scale)
-        try:
-            with unheard():
-                found = self._report(larger)
-        except Exception:
-            found = report
-        if found.verdict != Verdict.FAIL:
-            found = report
-        return _sizes(arrays if found is report else larger), _headline(found)
+            tally.larger = Larger(lambda: distinct(self.spec, scale=self.scale), self._report)
+        return tally.larger
 
     def _report(self, arrays: Arrays) -> GradientReport:
         bound = self.plan.at(arrays)
@@ -391,7 +426,7 @@ class _Tally:
         self.reasons: Counter[str] = Counter()
         self.simplest: Arrays | None = None
         self.report: GradientReport | None = None
-        self.larger: tuple[str, str] | None = None
+        self.larger: Larger | None = None
 
     def reject(self, reason: str, arrays: Arrays, report: GradientReport | None) -> None:
         """Count a draw that could not be checked."""
@@ -476,21 +511,15 @@ def _reason(report: GradientReport) -> str:
     return REASONS.get(worst, worst)
 
 
-def _headline(report: GradientReport) -> str:
-    """The first line of its text, with the lines that continue it."""
-    first, *others = str(report).splitlines()
-    more = itertools.takewhile(lambda line: line.startswith(" " * 4), others)
-    return " ".join([first, *(line.strip() for line in more)])
-
-
 def _ratio(report: GradientReport) -> float:
-    """How far the worst entry is from its derivative, in error bars."""
+    """How far the worst entry that was decided is from its derivative, in error bars."""
     worst = 0.0
     for block in report.blocks.values():
         rounding = 4 * EPS * np.abs(block.analytic).max(initial=0.0)
         with np.errstate(all="ignore"):
             ratios = np.abs(block.analytic - block.numerical) / (block.error + rounding)
-        worst = max(worst, float(ratios[np.isfinite(ratios)].max(initial=0.0)))
+        known = np.isfinite(ratios) & (block.verdicts == Verdict.PASS)
+        worst = max(worst, float(ratios[known].max(initial=0.0)))
     return worst
 
 

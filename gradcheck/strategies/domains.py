@@ -1,6 +1,6 @@
 """Arrays of each domain, made of bytes: who draws the bytes draws the arrays.
 
->>> from gradcheck.strategies.spec import parse
+>>> from gradcheck.strategies.parser import parse
 >>> arrays = sample(parse("X: n m; Y: 1 m in {0, 1}; n = 2; m = 3"), np.random.default_rng(0))
 >>> arrays["X"].shape, arrays["Y"].shape, arrays.sizes
 ((2, 3), (1, 3), {'n': 2, 'm': 3})
@@ -16,7 +16,7 @@ of zeros, one that is there twice, all entries tiny or large, columns of mixed s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
@@ -38,6 +38,10 @@ WINDOW = 64
 
 PECULIAR = (False,) * 5 + (True,) * 3
 """In how many examples an array may be peculiar; in the others a mistake has no place to hide."""
+
+OFFSETS = tuple(range(12))
+"""How many places at the end of a dimension arrays may do without: twice as many as a dimension
+has where nothing is said of it."""
 
 TINY, LARGE = 1e-6, 8.0
 """Factors of peculiar arrays: tiny against rounding in the sum with others of size 1, and large
@@ -92,9 +96,9 @@ def code_of(value: Any, indent: int = 0) -> str:
         Columns that stand before it on its line.
     """
     if not isinstance(value, np.ndarray):
-        return repr(value)
+        return _code_of_float(value) if type(value) is float else repr(value)
     written: dict[str, Callable[[Any], str]] = {
-        "float_kind": lambda x: repr(float(x)),
+        "float_kind": _code_of_float,
         "int_kind": lambda x: repr(int(x)),
     }
     prefix = " " * indent + "np.array("
@@ -106,7 +110,14 @@ def code_of(value: Any, indent: int = 0) -> str:
         prefix=prefix,
         formatter=written,  # type: ignore[arg-type]
     )
-    return f"np.array({numbers})"
+    usual = np.array(value.ravel().tolist()).dtype == value.dtype
+    return f"np.array({numbers})" if usual else f"np.array({numbers}, dtype={str(value.dtype)!r})"
+
+
+def _code_of_float(x: float) -> str:
+    if math.isfinite(x):
+        return repr(float(x))
+    return f"{'-' if x < 0 else ''}np.{abs(float(x))}"
 
 
 def sample(spec: Spec, rng: np.random.Generator, *, scale: float = 1.0) -> Arrays:
@@ -157,8 +168,8 @@ class Distinct(Random):
         self.chosen: set[Any] = {1, 2}
 
     def choose(self, options: Sequence[Option]) -> Option:
-        """The first that is new; nothing peculiar."""
-        if options is PECULIAR:
+        """The first that is new; nothing peculiar, and all from the end."""
+        if options is PECULIAR or options is OFFSETS:
             return options[0]
         new = [option for option in options if option not in self.chosen]
         self.chosen.add(new[0] if new else options[-1])
@@ -180,7 +191,12 @@ def assemble(spec: Spec, sizes: Sizes, source: Source, scale: float = 1.0) -> Ar
     -------
     Arrays
     """
-    chosen = sizes.choose(source.choose)
+    offsets: dict[str | None, int] = {}
+
+    def offset(name: str) -> None:
+        offsets[name] = source.choose(OFFSETS)
+
+    chosen = sizes.choose(source.choose, offset)
     peculiar = source.choose(PECULIAR)
     arrays = {}
     for k, array in enumerate(spec.arrays):
@@ -188,7 +204,8 @@ def assemble(spec: Spec, sizes: Sizes, source: Source, scale: float = 1.0) -> Ar
         shape = tuple(size.value(chosen) for size in array.shape) or (1,)
         window = _window(tuple(sizes.most(size) for size in array.shape) or (1,))
         data = source.bytes(2 + math.prod(window))
-        codes = Codes(data, window, shape, peculiar, k)
+        missing = tuple(offsets.get(size.name, 0) for size in array.shape) or (0,)
+        codes = Codes(data, window, shape, missing, peculiar, k)
         arrays[array.name] = _array(array, codes, chosen, scale)
     return Arrays(arrays, chosen)
 
@@ -206,7 +223,9 @@ class Codes:
     """A byte for each entry of an array, and what makes it peculiar.
 
     The bytes are drawn for the largest array, and a smaller one takes the last of them: so sizes
-    shrink while the entries stay, also after their bytes were sorted, zeros first.
+    shrink while the entries stay, also after their bytes were sorted, zeros first. Lest a larger
+    array be the simplest that has some value at some place, each dimension may do without the
+    last places, too: Hypothesis knows how to lower one number, the size, and raise another.
 
     Attributes
     ----------
@@ -227,20 +246,23 @@ class Codes:
         data: bytes,
         window: tuple[int, ...],
         shape: tuple[int, ...],
+        missing: tuple[int, ...],
         peculiar: bool,
         start: int,
     ) -> None:
         seed, oddity = data[0], data[1]
-        noise = _hashed(seed, shape)
+        noise = _hashed(seed, shape, missing)
         self.shape = shape
         self.digits = (noise % 199 - 99.0) / 100 if seed else np.zeros(shape)
         self.kind, self.where = (oddity % KINDS, oddity // KINDS) if peculiar else (0, 0)
         self.turn = np.full(shape, start)
-        for axis, n in enumerate(reversed(shape)):
-            self.turn += 3**axis * _from_end(n, axis)
+        for axis, places in enumerate(_from_end(shape, missing)):
+            self.turn += 3**axis * places
         # Beyond the window, what follows from the seed.
         self.raw = (noise // 199) % 256 if seed else np.zeros(shape, dtype=np.intp)
         drawn = np.frombuffer(data, np.uint8, offset=2).reshape(window)
+        # Round its end, the window begins anew: no byte stands for two entries.
+        drawn = np.roll(drawn, missing, axis=tuple(range(len(shape))))
         last = tuple(slice(-min(n, w), None) for n, w in zip(shape, window, strict=True))
         self.raw[last] = drawn[last]
 
@@ -249,20 +271,21 @@ class Codes:
         return np.where(self.raw == 0, self.turn % turns, (self.raw - 1) % count)
 
 
-def _from_end(n: int, axis: int) -> NDArray[np.intp]:
-    """Places along the axis that is the `axis`-th from the last, counted from their end."""
-    return np.arange(n)[::-1].reshape((n, *(1 for _ in range(axis))))
+def _from_end(shape: tuple[int, ...], missing: tuple[int, ...]) -> Iterator[NDArray[np.intp]]:
+    """Places along each axis, the last axis first, counted from the end of the largest array."""
+    for axis, (n, lost) in enumerate(zip(reversed(shape), reversed(missing), strict=True)):
+        yield (lost + np.arange(n)[::-1]).reshape((n, *(1 for _ in range(axis))))
 
 
-def _hashed(seed: int, shape: tuple[int, ...]) -> NDArray[np.intp]:
+def _hashed(seed: int, shape: tuple[int, ...], missing: tuple[int, ...]) -> NDArray[np.intp]:
     """A number for each entry that looks random, and stays when the array is cut at its start.
 
     The mixing is that of splitmix64: G. Steele, D. Lea, C. Flood, Fast splittable pseudorandom
     number generators, OOPSLA 2014, figure 17.
     """
     place = np.full(shape, 1 + seed, dtype=np.uint64)
-    for axis, n in enumerate(reversed(shape)):
-        place = place * np.uint64(1_000_003) + _from_end(n, axis).astype(np.uint64)
+    for places in _from_end(shape, missing):
+        place = place * np.uint64(1_000_003) + places.astype(np.uint64)
     z = place * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -330,8 +353,9 @@ def _near_end(interval: Interval, *, upper: bool) -> float:
         end, other = other, end
     if end in interval:
         return end
-    room = 1.0 if math.isinf(other) else abs(other - end)
-    return end + math.copysign(TINY * room, other - end)
+    room = max(1.0, abs(end)) if math.isinf(other) else abs(other - end)
+    near = end + math.copysign(TINY * room, other - end)
+    return near if near in interval else math.nextafter(end, other)
 
 
 def _inside(numbers: Values, interval: Interval) -> NDArray[np.bool_]:

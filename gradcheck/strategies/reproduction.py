@@ -7,21 +7,37 @@ arrays = {
     "lam": 2.0,
 }
 
-Callables are imported by their names; those that have none, such as lambdas, are taken from the
-test, which keeps them as its attributes.
+A callable is written as what leads to it from a module: its name, that of the object of which it
+is a method, or else the test, which keeps what it checks as its attributes. Only what does lead
+to it is written; of what nothing leads to, a remark says that it is the user's to define.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MethodType
 from typing import Any
 
 from gradcheck.calls import Plan
 from gradcheck.strategies.domains import Arrays, code_of
 
-__all__ = ["assigned", "snippet"]
+__all__ = ["ORIGIN", "assigned", "callables_in_code", "snippet"]
+
+ORIGIN = "gradcheck_origin"
+"""Attribute of a test that no module has: lines of code that define what it checks."""
+
+WIDTH = 86
+"""Columns of a call that is not broken."""
+
+OURS = {"assert_gradient": "gradcheck", "assert_vjp": "gradcheck", "plan": "gradcheck.calls"}
+"""What the code needs of this package, and its modules."""
+
+TAKEN = ("sys", "np", "arrays", "bound", *OURS)
+"""Names that the code uses itself."""
 
 
 def snippet(
@@ -45,45 +61,18 @@ def snippet(
     test : callable
         Which has the callables as attributes.
     """
-    imports: dict[str, list[str]] = {}
-    assignments = []
-    names = {"cost": "cost", "grad": "None", "params": ""}
-    for role, thing in callables.items():
-        if thing is None:
-            continue
-        names[role] = role
-        where = _place(thing)
-        if where:
-            module, name = where
-            names[role] = name if name not in names.values() else role
-            alias = f" as {role}" if names[role] != name else ""
-            imports.setdefault(module, []).append(f"{name}{alias}")
-            continue
-        home = _place(test)
-        if home:
-            imports.setdefault(home[0], []).append(home[1])
-            assignments.append(f"{role} = {test.__qualname__}.{role}")
-        else:
-            assignments.append(f"{role} = ...  # {_described(thing)}")
+    names, head = callables_in_code(callables, test, ("assert_gradient", "plan"))
     written = {name: repr(value) for name, value in options.items() if _is_literal(value)}
     lost = [name for name in options if name not in written]
     if plan.names != plan.order:
         written["wrt"] = repr(plan.names)
-    bound = [names["cost"], names["grad"], "arrays", f"wrt={plan.order!r}"]
+    bound = [names["cost"], names.get("grad", "None"), "arrays", f"wrt={plan.order!r}"]
     bound += ["jac=True"] if plan.grad is None else []
-    bound += [f"params={names['params']}"] if names["params"] else []
+    bound += [f"params={names['params']}"] if "params" in names else []
     lines = [
-        "import numpy as np",
-        "from gradcheck import assert_gradient",
-        "from gradcheck.calls import bind",
-        *(
-            f"from {module} import {', '.join(dict.fromkeys(imports[module]))}"
-            for module in imports
-        ),
-        "",
-        *assignments,
+        *head,
         assigned(arrays),
-        f"bound = bind({', '.join(bound)})",
+        f"{_called('bound = plan', bound)}.at(arrays)",
         "assert_gradient(",
         "    bound.cost, bound.grad, bound.params, args=bound.args,",
         *(f"    {name}={value}," for name, value in written.items()),
@@ -101,23 +90,130 @@ def assigned(arrays: Arrays) -> str:
     return "\n".join(["arrays = {", *lines, "}"])
 
 
-def _place(thing: Any) -> tuple[str, str] | None:
-    """Module and name to import a thing by; of what is in a class, that of the class."""
-    module, path = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
-    if module in (None, "__main__") or not path or module not in sys.modules:
-        return None
+def _called(function: str, arguments: Sequence[str]) -> str:
+    """A call, on one line if that is short enough."""
+    line = f"{function}({', '.join(arguments)})"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
+
+
+def callables_in_code(
+    callables: Mapping[str, Callable[..., Any] | None],
+    test: Callable[..., Any],
+    ours: Sequence[str],
+) -> tuple[dict[str, str], list[str]]:
+    """What callables are called in code, and the lines that must stand before.
+
+    Parameters
+    ----------
+    callables : mapping of str to callable or None
+        By what they are for, which is what they are called where they have no name.
+    test : callable
+        Which has them as attributes, or as its attribute `ORIGIN` the code that defines them.
+    ours : sequence of str
+        What else the code uses, of `OURS`.
+    """
+    places = {
+        role: _place(thing, role, test) for role, thing in callables.items() if thing is not None
+    }
+    head = ["import numpy as np", *(f"from {OURS[name]} import {name}" for name in ours)]
+    origin = getattr(test, ORIGIN, "")
+    if origin and None in places.values():
+        return {role: role for role in places}, [*head, origin, ""]
+    lost = [role for role, place in places.items() if place is None]
+    names = {role: role for role in lost}
+    owners: dict[str, Any] = dict.fromkeys([*TAKEN, *lost])
+    imports: dict[str, list[str]] = {}
+    for role, place in places.items():
+        if place is None:
+            continue
+        module, path = place
+        root, dot, rest = path.partition(".")
+        ways = (root, role, f"{role}_of_{module.replace('.', '_')}")
+        name = next(way for way in ways if owners.setdefault(way, (module, root)) == (module, root))
+        names[role] = f"{name}{dot}{rest}"
+        imports.setdefault(module, []).append(root if name == root else f"{root} as {name}")
+    here = imports.pop("__main__", [])
+    folders = [folder for folder in dict.fromkeys(map(_folder, imports)) if folder]
+    return names, [
+        *(["import sys"] if folders else []),
+        *head,
+        *(f"sys.path.insert(0, {folder!r})  # from where the test was run" for folder in folders),
+        *(f"from {m} import {', '.join(dict.fromkeys(imports[m]))}" for m in imports),
+        *([f"# paste this below the definition of {_listed(here)}"] if here else []),
+        *(f"# define `{role}` first: {_told(callables[role])}" for role in lost),
+        "",
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    file = getattr(sys.modules["__main__"], "__file__", "")
+    where = f", in {Path(file).name}" if file else ""
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(names)) + where
+
+
+def _place(thing: Any, role: str, test: Any) -> tuple[str, str] | None:
+    """A module that can be imported and the dotted name in it that leads to a thing."""
+    homes = [getattr(test, "__module__", None)]
+    places = [*_places(thing, homes), (homes[0], f"{getattr(test, '__qualname__', '')}.{role}")]
+    for module, path in places:
+        if module in sys.modules and _is(_at(module, path), thing) and _folder(module) is not None:
+            return module, path
+    return None
+
+
+def _places(thing: Any, homes: Sequence[str | None]) -> Iterator[tuple[Any, str]]:
+    """Where a thing may be found: by its own name, by another, as a method of what is found."""
+    own = getattr(thing, "__module__", None)
+    yield own, str(getattr(thing, "__qualname__", ""))
+    for home in (own, *homes):
+        for name, value in list(vars(sys.modules.get(str(home), object)).items()):
+            if _is(value, thing):
+                yield home, name
+    if isinstance(thing, MethodType):
+        for home, path in _places(thing.__self__, homes):
+            yield home, f"{path}.{thing.__name__}"
+
+
+def _at(module: str, path: str) -> Any:
     found: Any = sys.modules[module]
     for name in path.split("."):
         found = getattr(found, name, None)
-    # The name of a test leads to what decorators have made of it, with the same attributes.
-    same = found is thing or getattr(found, "__dict__", None) is getattr(thing, "__dict__", 0)
-    return (module, path.partition(".")[0]) if same else None
+    return found
 
 
-def _described(thing: Any) -> str:
-    """A callable that has no name to import it by."""
+def _is(found: Any, thing: Any) -> bool:
+    """Whether both are one; methods are made anew each time they are looked up."""
+    return found is thing or (isinstance(thing, MethodType) and bool(found == thing))
+
+
+def _folder(module: str) -> str | None:
+    """From where a module is imported, if not from the current folder or as it is installed.
+
+    None if its name does not lead to its file, so that nobody else can import it.
+    """
+    file = getattr(sys.modules[module], "__file__", None)
+    if file is None or module == "__main__":
+        return ""
+    path, names = Path(file), module.split(".")
+    path = path.parent if path.stem == "__init__" else path
+    if [*path.parts[:-1], path.name.partition(".")[0]][-len(names) :] != names:
+        return None
+    root = path.parents[len(names) - 1]
+    installed = {"site-packages", "dist-packages"} & set(path.parts)
+    if installed or root == Path.cwd() or root.is_relative_to(Path(os.__file__).parent):
+        return ""
+    try:
+        return Path(os.path.relpath(root)).as_posix()
+    except ValueError:  # on another drive
+        return root.as_posix()
+
+
+def _told(thing: Any) -> str:
+    """A callable that nothing leads to."""
     code = getattr(thing, "__code__", None)
-    place = f", {code.co_filename}:{code.co_firstlineno}" if code else ""
+    place = f", {Path(code.co_filename).name}, line {code.co_firstlineno}" if code else ""
     return f"{getattr(thing, '__qualname__', None) or type(thing).__name__}{place}"
 
 

@@ -1,6 +1,6 @@
 """Which sizes agree with all clauses of a spec, and one choice among them.
 
->>> from gradcheck.strategies.spec import parse
+>>> from gradcheck.strategies.parser import parse
 >>> sizes = Sizes(parse("X: n m; W: k n; k = n + 1; m != n"))
 >>> sizes.choose(lambda options: options[-1])
 {'n': 6, 'm': 5, 'k': 7}
@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import InvalidInput
-from gradcheck.strategies.spec import Place, Relation, Size, Spec
+from gradcheck.strategies.spec import INFINITY, Relation, Size, Spec
+from gradcheck.strategies.tokens import Place
 
 __all__ = ["LARGEST", "Sizes"]
 
@@ -100,13 +101,19 @@ class Sizes:
                     f"so that it has {MOST_ENTRIES:,} at most"
                 )
 
-    def choose(self, among: Callable[[Sequence[Any]], Any]) -> dict[str, int]:
+    def choose(
+        self,
+        among: Callable[[Sequence[Any]], Any],
+        chosen: Callable[[str], None] = lambda name: None,
+    ) -> dict[str, int]:
         """Sizes of all dimensions.
 
         Parameters
         ----------
         among : callable
             Chooses one of some values, the simplest of which is the first.
+        chosen : callable
+            Is told of each dimension whose size was chosen.
         """
         sizes: dict[str, int] = {}
         for k, name in enumerate(self.free):
@@ -114,6 +121,7 @@ class Sizes:
             if len(options) > MANY and among(RARELY):
                 options = tuple({options[0]: 0, **{n: 0 for n in sizes.values() if n in options}})
             sizes[name] = among(options)
+            chosen(name)
         return {name: self.full(name, sizes) for name in self.names}
 
     def measured(self, arrays: Mapping[str, Any]) -> dict[str, int]:
@@ -272,7 +280,7 @@ def _positive(spec: Spec) -> Iterator[Relation]:
         for size, place in zip(array.shape, array.places, strict=True):
             seen.setdefault(size, place)
         if array.domain.size:
-            seen.setdefault(array.domain.size, array.place)
+            seen.setdefault(array.domain.size, array.domain_place)
     for relation in spec.relations:
         for size in (relation.left, relation.right):
             if size.name:
@@ -294,6 +302,11 @@ def _ranges(spec: Spec, free: Sequence[str], relations: Sequence[Relation]) -> d
                     low[name] = max(low.get(name, 1), number + (sign == ">"))
                 elif number is not None and sign in ("<", "<="):
                     high[name] = min(high.get(name, number), number - (sign == "<"))
+                if low.get(name, 1) > high.get(name, INFINITY) and name not in said:
+                    raise relation.place.error(
+                        f"no sizes are left for this: `{name}` would be {low.get(name, 1)} at "
+                        f"least, and {high[name]} at most"
+                    )
     found = {}
     for name in free:
         least = low.get(name, 1)

@@ -3,7 +3,8 @@
 import pytest
 
 from gradcheck import InvalidInput
-from gradcheck.strategies.spec import INFINITY, Interval, parse
+from gradcheck.strategies.parser import parse
+from gradcheck.strategies.spec import INFINITY, Interval
 
 NETWORK = "X: n0 m; Y: n2 m in {0,1}; W1: n1 n0; b1: n1 1; W2: n2 n1; b2: n2 1"
 
@@ -135,14 +136,40 @@ MISTAKES = {
     "twice": ("X: n; Y: m; X: m", "X", "`X` is described twice"),
     "both": ("n: m; X: n", "n", "an array here and a size elsewhere"),
     "keyword": ("lambda: n", "lambda", "a word of Python"),
-    "option": ("X: n sclae=2", "sclae", "there is `scale=`"),
+    "option": ("X: n sclae=2", "sclae", "`sclae=` is no option; `scale=` is"),
+    "strange option": ("X: n dtype=4", "dtype", "`dtype=` is no option; there is `scale=`"),
+    "option twice": ("X: n scale=1 scale=2", "scale", "`scale=` is said twice"),
+    "option without =": ("X: n scale 2", "scale", "write `scale=` and a number"),
+    "range for an option": ("X: n n=2..4", "n", "`n=` starts a clause; put `;`"),
+    "axis for an option": ("X: n m in one-hot axis=0", "axis", "as in one-hot(axis=0)"),
+    "domain without in": ("X: n positive", "positive", "domains stand after `in`"),
+    "two domains": ("X: n in real in unit", "in", "an array has one domain"),
+    "negative": ("X: n in negative", "negative", "is no domain; write (-inf, 0)"),
+    "integer": ("X: n in integer", "integer", "labels(k) are the integers 0, ..., k - 1"),
+    "binary": ("X: n in binary", "binary", "write {0, 1}"),
+    "float32": ("X: n in float32", "float32", "in double precision"),
+    "number": ("X: n in 0..5", "0", "an interval is written [-1, 1], a set {0, 1}"),
+    "no labels": ("t: m in labels(0)", "0", "k is at least 1"),
+    "sign": ("t: m in labels(-1)", "-", "a size has no sign"),
+    "set of sizes": ("X: n; n in {2, 4}", "in", "sizes come from a range such as n = 2..4"),
+    "sizes in braces": ("X: n; n = {2, 4}", "{", "sizes come from a range"),
+    "sizes by commas": ("X: n; n = 2, 4", ",", "sizes come from a range"),
+    "range of an array": ("X: n; n: 2..4", "..", "a range is a clause of its own"),
+    "difference": ("X: n; n = 1-3", "1-3", "a range is written n = 1..8"),
+    "power": ("X: n**2", "*", "a power is written as a product"),
+    "brackets": ("X: [n, m]", "[", "with or without parentheses"),
+    "quotes": ("'X': n", "'", "names stand without quotes"),
     "scale": ("X: n scale=-1", "scale=-1", "a scale is a positive number"),
     "scale of a set": ("X: n in {0, 1} scale=2", "scale=2", "itself says how large"),
     "set": ("X: n in {0, 1", "", "expected `,` or `}`"),
     "empty set": ("X: n in {}", "{}", "at least one number"),
     "set of words": ("X: n in {a}", "a", "expected a number"),
     "interval": ("X: n in [1, -1]", "[1, -1]", "nothing lies between 1 and -1"),
-    "narrow": ("X: n in (1, 1.0000000000000002)", "(1, 1.0000000000000002)", "no number lies"),
+    "narrow": (
+        "X: n in (1, 1.0000000000000002)",
+        "(1, 1.0000000000000002)",
+        "hardly any number lies",
+    ),
     "wide": ("X: n in [0, 1e200]", "[0, 1e200]", "write inf"),
     "half": ("X: n in [0, 1", "", "to close the interval"),
     "square": ("X: n m in symmetric", "n m", "write one size twice"),
