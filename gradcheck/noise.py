@@ -415,7 +415,7 @@ lines in proportion to it, the curve of such a function would look like noise.""
 
 
 def _direction(x: Values, inward: Values | None, seed: int = 0) -> Values:
-    """A random direction, as large as `x` up to `DISTANT`, whose entries have a few bits each and differ.
+    """A random direction, as large as `x` up to `DISTANT`, whose entries are short and differ.
 
     With few bits the points of a line are equally spaced to the last one. If they did not
     differ, equal entries of opposite sign would hide each other's rounding.
