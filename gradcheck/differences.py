@@ -245,8 +245,8 @@ class Differences:
     distance : ndarray
         The kink lies no farther from the point than this; NaN if there is none.
     steepness : ndarray
-        Largest one-sided slope over the coarser steps: what the cost does nearby, where the
-        derivative itself may be 0.
+        Largest one-sided slope over the coarser steps, if slopes grow no faster than the step:
+        what the cost does nearby, where the derivative itself may be 0.
     """
 
     derivative: Values
@@ -371,15 +371,23 @@ def on_circle(point: Point, entries: Indices) -> Differences:
         left=nothing,
         right=nothing,
         distance=nothing,
-        steepness=steepness(ends),
+        steepness=np.minimum(steepness(ends), NEARBY * (np.abs(derivative) + error)),
     )
 
 
+NEARBY = 2.0 ** (FIRST[1] - COARSEST)
+"""Slopes grow by so much, from the finer step of the first pass to the coarsest of the ladder, where
+they grow as the step, as at a minimum. Where they grow by more, as those of ``exp(800 x)``, the
+larger ones say nothing of the point."""
+
+
 def steepness(steps: Steps) -> Values:
-    """Largest one-sided slope over the coarser of the ladder's steps."""
+    """Largest one-sided slope over the coarser of the ladder's steps, as far as it means the point."""
     coarse = slice(0, (FIRST[1] - COARSEST) // 2 + 1)
     slopes = np.abs([steps.left[coarse], steps.right[coarse]])
-    return np.where(np.isfinite(slopes), slopes, 0.0).max(axis=(0, 1))
+    slopes = np.where(np.isfinite(slopes), slopes, 0.0).max(axis=0)
+    finest = slopes[-1]
+    return np.where(finest > 0, np.minimum(slopes.max(axis=0), NEARBY * finest), slopes.max(axis=0))
 
 
 def extrapolated(slope: Values, h: Values, power: int = 2) -> Values:

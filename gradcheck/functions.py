@@ -296,24 +296,32 @@ def split_pair(cost: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[.
     ]
 
 
-def copy_arrays(node: Any) -> Any:
-    """`node` with each array in it copied, in containers of any depth."""
+def copy_arrays(node: Any, within: tuple[int, ...] = ()) -> Any:
+    """`node` with each array in it copied, in containers of any depth.
+
+    A container that holds itself, once more, is left as it is.
+    """
     if isinstance(node, np.ndarray):
         return node.copy()
-    below = children(node)
-    if not below or not any(_holds_array(child) for _, child in below):
+    below, within = children(node), (*within, id(node))
+    if not below or not any(_holds_array(child, within) for _, child in below):
         return node
-    return rebuilt(node, [copy_arrays(child) for _, child in below])
+    copies = [child if id(child) in within else copy_arrays(child, within) for _, child in below]
+    return rebuilt(node, copies)
 
 
-def _holds_array(node: Any) -> bool:
+def _holds_array(node: Any, within: tuple[int, ...]) -> bool:
     if isinstance(node, np.ndarray):
         return True
-    return any(_holds_array(child) for _, child in children(node) or ())
+    if id(node) in within:
+        return False
+    return any(_holds_array(child, (*within, id(node))) for _, child in children(node) or ())
 
 
 def _same_arrays(left: Any, right: Any) -> bool:
     """Whether two structures of one kind hold the same arrays, NaN equal to itself."""
+    if left is right and not isinstance(left, np.ndarray):
+        return True
     if isinstance(left, np.ndarray) != isinstance(right, np.ndarray):
         return False
     if isinstance(left, np.ndarray):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set, Sized
 from dataclasses import dataclass
 from functools import cached_property
@@ -168,7 +169,8 @@ class Names:
     def _table(self, kind: str) -> tuple[NDArray[Any], list[str]]:
         """All numbers that a method yields, and their texts, made once."""
         if kind not in self._tables:
-            pairs = list(getattr(self, kind)())
+            with np.errstate(all="ignore"):  # a tiny scalar has no inverse, a huge one no square
+                pairs = [pair for pair in getattr(self, kind)() if np.isfinite(pair[0])]
             values = np.array([value for value, _ in pairs], dtype=float)
             self._tables[kind] = values, [text for _, text in pairs]
         return self._tables[kind]
@@ -277,7 +279,7 @@ class Names:
 
     def _telling(self) -> Iterator[tuple[str, float]]:
         """The scalars that change something as a factor."""
-        return ((name, x) for name, x in self.scalars if x not in (0, 1))
+        return ((name, np.float64(x)) for name, x in self.scalars if x not in (0, 1))
 
 
 def _equal(number: str, name: str, joint: str = " = ") -> str:
@@ -359,18 +361,23 @@ LONG = 30
 def _leaves(name: str, value: Any, depth: int = 2) -> Iterator[tuple[str, Any]]:
     if isinstance(value, (np.ndarray, int, float, np.generic)):
         yield name, value
-    elif depth and not (isinstance(value, Sized) and len(value) > LONG):
-        for (kind, key), child in children(value) or ():
+    elif depth:
+        try:
+            below = () if isinstance(value, Sized) and len(value) > LONG else children(value)
+        except Exception:  # of an object that is no container, though it looks like one
+            return
+        for (kind, key), child in below or ():
             inner = f"{name}[{key!r}]" if kind != "field" else f"{name}.{key}"
             yield from _leaves(str(key) if kind == "key" else inner, child, depth - 1)
 
 
 def _is_scalar(value: Any) -> bool:
-    return (
-        isinstance(value, (int, float, np.number))
-        and not isinstance(value, (bool, np.complexfloating))
-        and bool(np.isfinite(value))
-    )
+    if isinstance(value, (bool, np.complexfloating)):
+        return False
+    try:
+        return isinstance(value, (int, float, np.number)) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond what floats can hold
+        return False
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
