@@ -26,7 +26,7 @@ from gradcheck.differences import (
     on_circle,
 )
 from gradcheck.ladder import Ladder, ladder
-from gradcheck.noise import Values, jumps_nearby
+from gradcheck.noise import DISTANT, Values, jumps_nearby
 from gradcheck.stairs import hidden_in_stairs
 from gradcheck.verdict import SINGLE, Decision, OnKink, Verdict, decide, settled
 
@@ -43,9 +43,10 @@ of the entry, may be due to what makes it jump. Of inner solvers stopped early, 
 seen were up to 6e-3 of the block, mostly up to 35 jumps and never beyond 300."""
 
 SMALL = 1e-6
-"""An entry of the point below this share of the largest may have a scale of its own, for which the
-others' steps are too long. It is not blamed unless steps as small as itself bear that out, and it
-does not pass if they know another slope."""
+"""An entry below this share of the largest, if that is beyond `DISTANT`, may have a scale of its own,
+for which the others' steps are too long. It is not blamed unless steps as small as itself bear that
+out, and it does not pass if they know another slope. (Beside entries of size 1 it is dust, such as
+the 6e-17 of ``cos(pi / 2)``.)"""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ def compare(
         np.zeros(claim.shape, dtype=bool) for _ in range(7)
     )
     own = np.abs(point.x[entries])
-    tiny = (own > 0) & (own < SMALL * np.abs(point.x).max(initial=0.0))
+    largest = np.abs(point.x).max(initial=0.0)
+    tiny = (own > 0) & (own < SMALL * largest) & (largest > DISTANT)
     block, _ = _sizes(claim, found, group, units)
     coarse = np.where(point.noise.stairs, SINGLE, 0.0)
     rounding = np.maximum(4 * eps, coarse) * block

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "DISTANT",
     "Noise",
     "jumps_nearby",
     "largest_inward",

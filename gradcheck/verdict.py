@@ -112,11 +112,9 @@ class Decision:
     ) -> Decision:
         """Failures, or with `even_passes` all entries, made inconclusive for a reason."""
         where = where if even_passes else where & (self.verdict == Verdict.FAIL)
-        return Decision(
-            np.where(where, Verdict.INCONCLUSIVE, self.verdict),
-            np.where(where, reason, self.reason),
-            self.resolution,
-        )
+        verdict = self.verdict.copy()
+        verdict[where] = Verdict.INCONCLUSIVE
+        return Decision(verdict, np.where(where, reason, self.reason), self.resolution)
 
     def because(self, where: NDArray[np.bool_], reason: str) -> Decision:
         """The same verdicts, with another reason for some that are inconclusive."""

@@ -174,13 +174,17 @@ class Elsewhere:
             return []
         # On the side that was asked for alone: beyond the point there may be a kink.
         start = point.value[0]
-        middle, end = point.f(point.x + np.stack([step / 2, step])).ravel()
+        quarter, middle, end = point.f(point.x + np.stack([step / 4, step / 2, step])).ravel()
         # Where the cost is larger than at the point, so is its rounding.
         rounding = self.cost.eps * max(abs(start), abs(middle), abs(end))
         # What the gradient should have changed by may be lost in its own.
         eps = self.claim.column(lambda _, block: self.claim.eps[block.name])[:, 0]
         own = np.abs(eps * self.claim.vector()[:, 0] * step[self.claim.entries]).sum()
-        if not abs(start - 2 * middle + end) > 1e3 * max(point.noise.sigma[0], rounding) + own:
+        bend, of_half = start - 2 * middle + end, start - 2 * quarter + middle
+        if not abs(bend) > 1e3 * max(point.noise.sigma[0], rounding) + own:
+            return []
+        # A jump on the way looks like a bend, but not like one that falls as the square of the step.
+        if not 1 / 8 < of_half / bend < 1 / 2:
             return []
         return [structure.of_constancy([self.claim.labels[name] for name in self.claim.values])]
 
