@@ -380,7 +380,7 @@ def _jump_along(
     height, place, alone = _tallest(values)
     seen = (height > 100 * sigma) & (_tallest(values, 10)[0] > LEVEL * height)
     # What is as large as the function itself is no small jump.
-    seen &= height < 1e-4 * (np.fmax.reduce(values) - np.fmin.reduce(values))
+    seen &= height < 1e-2 * (np.fmax.reduce(values) - np.fmin.reduce(values))
     for _ in range(ZOOMS):
         if not seen.any():
             break
