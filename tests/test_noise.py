@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from gradcheck import Verdict, check_gradient
 from gradcheck.noise import (
     jumps_nearby,
     largest_inward,
@@ -190,3 +191,19 @@ def test_what_is_smooth_or_has_a_kink_is_not_rough(f):
 @pytest.mark.parametrize(("x", "power"), [(1.0, 1.0), (1.3, 1.0), (1.5, 2.0), (3e-3, 2.0**-8)])
 def test_nearest_power_of_two(x, power):
     assert nearest_power_of_two(np.array([x]))[0] == power
+
+
+@pytest.mark.parametrize("far", [1e5, 1e6, 1e7])
+def test_curve_of_a_function_far_from_the_origin_is_no_noise(far):
+    """On a line in proportion to the point, ``tanh`` would be a step between two plateaus."""
+    x = far + np.array([0.3, -0.8, 1.1])
+
+    report = check_gradient(
+        lambda x: np.sum(np.tanh(x - far)), lambda x: 1 - np.tanh(x - far) ** 2, x
+    )
+    wrong = check_gradient(
+        lambda x: np.sum(np.tanh(x - far)), lambda x: 1.01 * (1 - np.tanh(x - far) ** 2), x
+    )
+
+    assert report.verdict == Verdict.PASS
+    assert wrong.verdict == Verdict.FAIL

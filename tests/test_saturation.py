@@ -53,3 +53,15 @@ def test_a_gradient_without_bound_elsewhere_is_held_to_what_it_is_here(name, fac
 
     assert check_gradient(cost, grad, x).verdict == Verdict.PASS
     assert check_gradient(cost, lambda x: factor * grad(x), x).verdict == Verdict.FAIL
+
+
+@pytest.mark.parametrize("factor", [0, -1, 2, 1 + 1e-5])
+def test_a_cost_that_is_steep_nearby_is_no_scale_for_the_point(factor):
+    """``exp(800 / 16)`` is 5e21, but not within any step that is taken here."""
+    x = np.array([0.001, -0.002])
+
+    def cost(x):
+        return np.sum(np.exp(800 * x))
+
+    assert check_gradient(cost, lambda x: 800 * np.exp(800 * x), x).verdict == Verdict.PASS
+    assert check_gradient(cost, lambda x: factor * 800 * np.exp(800 * x), x).verdict == Verdict.FAIL
