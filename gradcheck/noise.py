@@ -379,6 +379,7 @@ def _jump_along(
     values = _long_line(f, x, step, spacing, FAR)
     height, place, alone = _tallest(values)
     seen = (height > 100 * sigma) & (_tallest(values, 10)[0] > LEVEL * height)
+    seen &= ~_grows(values, height, place)
     # What is as large as the function itself is no small jump.
     seen &= height < 1e-2 * (np.fmax.reduce(values) - np.fmin.reduce(values))
     for _ in range(ZOOMS):
@@ -398,6 +399,20 @@ def _long_line(
     x, step = _on_grid(x, step, spacing)
     places = np.arange(-reach, reach + 1)[:, None]
     return f(x + places * step).reshape(places.size, -1)
+
+
+def _grows(values: Values, height: Values, place: Values) -> NDArray[np.bool_]:
+    """Whether a jump is one of many that grow from the point on, as rounding does in saturation.
+
+    Those on the way to it are then nearly as high, and those about the point are not.
+    """
+    differences = np.abs(np.diff(values, n=8, axis=0)) / comb(7, 4)
+    centre = len(differences) // 2
+    about = differences[centre - REACH : centre + REACH].max(axis=0)
+    on_the_way = centre + place - np.sign(place) * np.arange(8, 8 + REACH)[:, None]
+    there = np.clip(on_the_way, 0, len(differences) - 1).astype(int)
+    before = np.nanmedian(np.take_along_axis(differences, there, axis=0), axis=0)
+    return np.asarray((about < 1e-3 * height) & (before > 1e-3 * height))
 
 
 def _tallest(values: Values, order: int = 8) -> tuple[Values, Values, NDArray[np.bool_]]:
