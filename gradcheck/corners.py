@@ -37,7 +37,7 @@ FARTHEST = 2.0**-8
 
 WIDER = 4.0
 """Slopes where all that meets adds up are rare, and outside the range of a few samples. Within one
-so many times as wide were those of 500 networks of 63 weights, all of which or the biases were 0."""
+so many times as wide were those of 500 networks whose weights before a relu were all 0."""
 
 
 @np.errstate(all="ignore")

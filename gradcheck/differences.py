@@ -376,18 +376,28 @@ def on_circle(point: Point, entries: Indices) -> Differences:
 
 
 NEARBY = 2.0 ** (FIRST[1] - COARSEST)
-"""Slopes grow by so much, from the finer step of the first pass to the coarsest of the ladder, where
-they grow as the step, as at a minimum. Where they grow by more, as those of ``exp(800 x)``, the
-larger ones say nothing of the point."""
+"""Slopes grow by so much, from the finer step of the first pass to the coarsest of the ladder,
+where they grow as the step, as at a minimum. Where they grow by more, as those of ``exp(800 x)``,
+the larger ones say nothing of the point."""
 
 
-def steepness(steps: Steps) -> Values:
-    """Largest one-sided slope over the coarser of the ladder's steps, as far as it means the point."""
+def steepness(steps: Steps, step: Values | float = np.inf) -> Values:
+    """Largest one-sided slope over the coarser steps, as far as it tells of the point.
+
+    Parameters
+    ----------
+    steps : Steps
+    step : ndarray, shape (q, p), optional
+        The one from which the derivative was taken.
+    """
     coarse = slice(0, (FIRST[1] - COARSEST) // 2 + 1)
-    slopes = np.abs([steps.left[coarse], steps.right[coarse]])
-    slopes = np.where(np.isfinite(slopes), slopes, 0.0).max(axis=0)
-    finest = slopes[-1]
-    return np.where(finest > 0, np.minimum(slopes.max(axis=0), NEARBY * finest), slopes.max(axis=0))
+    slopes = np.fmax(np.abs(steps.left), np.abs(steps.right))
+    slopes = np.where(np.isfinite(slopes), slopes, 0.0)
+    largest = slopes[coarse].max(axis=0)
+    near = np.where(steps.h >= np.fmin(step, steps.h[coarse][-1]), steps.h, np.inf)
+    nearest = np.argmin(near, axis=0)[None]
+    at_nearest = np.take_along_axis(slopes, nearest, axis=0)[0]
+    return np.where(at_nearest > 0, np.minimum(largest, NEARBY * at_nearest), largest)
 
 
 def extrapolated(slope: Values, h: Values, power: int = 2) -> Values:

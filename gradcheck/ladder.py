@@ -244,7 +244,9 @@ def ladder(point: Point, entries: Indices) -> Ladder:
     found = _at_kinks(found, steps, offers, sigma)
     found = _at_jumps(found, steps, sigma)
     found = _at_edges(found, steps, sigma)
-    return Ladder(replace(_named(found, steps), steepness=steepness(steps)), steps, point.noise)
+    return Ladder(
+        replace(_named(found, steps), steepness=steepness(steps, found.step)), steps, point.noise
+    )
 
 
 def _step_sizes(point: Point, entries: Indices) -> Values:

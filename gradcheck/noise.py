@@ -406,12 +406,12 @@ def _grows(values: Values, height: Values, place: Values) -> NDArray[np.bool_]:
 
     Those on the way to it are then nearly as high, and those about the point are not.
     """
-    differences = np.abs(np.diff(values, n=8, axis=0)) / comb(7, 4)
+    differences = np.nan_to_num(np.abs(np.diff(values, n=8, axis=0))) / comb(7, 4)
     centre = len(differences) // 2
     about = differences[centre - REACH : centre + REACH].max(axis=0)
     on_the_way = centre + place - np.sign(place) * np.arange(8, 8 + REACH)[:, None]
     there = np.clip(on_the_way, 0, len(differences) - 1).astype(int)
-    before = np.nanmedian(np.take_along_axis(differences, there, axis=0), axis=0)
+    before = np.median(np.take_along_axis(differences, there, axis=0), axis=0)
     return np.asarray((about < 1e-3 * height) & (before > 1e-3 * height))
 
 
