@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck.diagnosis import Diagnosis, Sure
-from gradcheck.diagnosis.hypotheses import CERTAIN
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.suspect import CERTAIN
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays
 from gradcheck.parameters import Block, Layout, children

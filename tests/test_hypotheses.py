@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gradcheck.diagnosis.hypotheses import ACTIVATIONS, OF_OUTPUT, Guess, Setting, Suspect, guesses
+from gradcheck.diagnosis.derived import ACTIVATIONS, OF_OUTPUT
+from gradcheck.diagnosis.hypotheses import guesses
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.suspect import Guess, Setting, Suspect
 
 RNG = np.random.default_rng(7)
 TRUTH, AT, ANOTHER = RNG.normal(size=(3, 4, 4))

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradcheck.diagnosis.hypotheses import Setting, Suspect
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.patterns import patterns, where
+from gradcheck.diagnosis.suspect import Setting, Suspect
 
 RNG = np.random.default_rng(3)
 TRUTH, AT = RNG.normal(size=(2, 5, 4))

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gradcheck.diagnosis.hypotheses import CERTAIN, Array, Guess, Setting, Suspect, factors, guesses
+from gradcheck.diagnosis.hypotheses import guesses
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.patterns import (
@@ -29,6 +29,8 @@ from gradcheck.diagnosis.patterns import (
     unmeasured,
     where,
 )
+from gradcheck.diagnosis.scaled import factors
+from gradcheck.diagnosis.suspect import CERTAIN, Array, Guess, Setting, Suspect
 from gradcheck.structure import Finding
 
 __all__ = ["Diagnosis", "Sure", "diagnose", "of_findings"]

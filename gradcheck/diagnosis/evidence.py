@@ -19,9 +19,9 @@ from gradcheck.comparison import Comparison
 from gradcheck.diagnosis import Diagnosis, diagnose, of_findings
 from gradcheck.diagnosis.ablation import Examples, penalty_of
 from gradcheck.diagnosis.elsewhere import Elsewhere
-from gradcheck.diagnosis.hypotheses import Setting, Suspect
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.patterns import PLACES
+from gradcheck.diagnosis.suspect import Setting, Suspect
 from gradcheck.differences import FIRST, Indices, Nature, Point, first_pass
 from gradcheck.functions import Cost
 from gradcheck.noise import Values
