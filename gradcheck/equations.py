@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.diagnosis import Diagnosis, Sure
+from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
-from gradcheck.diagnosis.suspect import CERTAIN
+from gradcheck.diagnosis.suspect import sureness
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays
 from gradcheck.parameters import Block, Layout, children
@@ -427,7 +427,7 @@ def _of_layer(
 
     def says(kind: str, evidence: str) -> list[Diagnosis]:
         entries = int(np.size(claim))
-        sure: Sure = "certain" if entries >= CERTAIN else "likely"
+        sure = sureness(entries, entries)
         return [Diagnosis(kind, name, entries, entries, sure, evidence, KINDS[kind].hint)]
 
     if at is None:

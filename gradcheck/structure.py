@@ -347,7 +347,8 @@ def _recognised(block: Block, code: str, array: NDArray[Any]) -> NDArray[Any] | 
     if code == "transposed":
         return array.T
     if code == "not-summed":
-        total: NDArray[Any] = array.sum(axis=1, keepdims=True)
+        axis = 1 if block.shape[1] == 1 else 0
+        total: NDArray[Any] = array.sum(axis=axis, keepdims=True)
         return total
     if code == "scalar-bias":
         return np.full(block.shape, array.item())
@@ -383,33 +384,35 @@ def _nothing(block: str | None, place: str, wanted: str) -> Finding:
 def _shape_story(block: Block, label: str, came: tuple[int, ...]) -> tuple[str, str, str]:
     """Code, note and help for a gradient of the shape `came`."""
     due, name = block.shape, block.name
-    column = len(due) == 2 and due[1] == 1
+    column, row = len(due) == 2 and due[1] == 1, len(due) == 2 and due[0] == 1 < due[1]
+    units = 0 if column else -1
     update = f"`{name} - alpha * {label}`" if " " not in label else "the update"
     try:
         spread = np.broadcast_shapes(due, came)
         grows = f"{update} would broadcast to {spread}" if spread != due else ""
     except ValueError:
         grows = ""
-    sum_with = "sum with np.sum(..., axis=1, keepdims=True)"
-    if column and len(came) == 1 and came[0] == due[0]:
+    sum_with = f"sum with np.sum(..., axis={1 if column else 0}, keepdims=True)"
+    if (column or row) and came == (due[units],):
         return (
             "rank-1",
             grows or "np.sum without keepdims=True makes a rank-1 array",
-            (f"{sum_with}, or reshape to {due}"),
+            f"{sum_with}, or reshape to {due}",
         )
-    if column and int(np.prod(came)) == 1:
+    if (column or row) and int(np.prod(came)) == 1:
         return (
             "scalar-bias",
-            ("np.sum without axis=1 adds up the units as well as the examples"),
-            f"{sum_with}, which leaves one row for each unit",
+            f"np.sum without axis={1 if column else 0} adds up the units as well as the examples",
+            f"{sum_with}, which leaves one number for each unit",
         )
     if column and came == due[::-1]:
         return "row-vector", grows, f"a bias is a column: {sum_with}, or transpose"
-    if column and len(came) == 2 and came[0] == due[0]:
+    if (column or row) and len(came) == 2 and came[units] == due[units]:
+        parts = f"{came[1]} columns" if column else f"{came[0]} rows"
         return (
             "not-summed",
-            (f"{came[1]} columns are one for each example: the sum over the examples is missing"),
-            f"{sum_with}, and divide by their number",
+            f"{parts} where one is due, as without the sum over the examples",
+            sum_with,
         )
     if len(due) == 2 and came == due[::-1]:
         return (
@@ -661,7 +664,7 @@ def of_nonlinearity() -> Finding:
         None,
         "error",
         "`backward` is not linear in its cotangent",
-        "it multiplies the cotangent by a Jacobian, so that the sum of two gives the sum",
+        "a backward step multiplies it by a Jacobian, so that the sum of two gives the sum",
         "look for a sign, a maximum or a limit that is taken of the cotangent",
     )
 
@@ -674,7 +677,7 @@ def of_ignored_cotangent(block: str | None = None) -> Finding:
         block,
         "error",
         f"{gives} whatever cotangent comes in",
-        "it multiplies the cotangent by a Jacobian",
+        "a backward step multiplies the cotangent by a Jacobian",
         "multiply by the cotangent that comes in",
     )
 

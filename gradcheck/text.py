@@ -18,7 +18,7 @@ import numpy as np
 
 from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
-from gradcheck.structure import some
+from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -86,15 +86,17 @@ def _passed(report: GradientReport) -> list[str]:
 
 def _not_passed(report: GradientReport) -> list[str]:
     errors = [f for f in report.findings if f.severity == "error"]
-    told = {finding.block for finding in errors}
-    causes = [d for d in report.diagnoses if d.block not in told or d.kind not in SAID]
+    causes = [d for d in report.diagnoses if not _is_said(d, errors)]
+    first = errors[0].block if errors else None
+    head = next((d for d in causes if not errors or (first and d.block == first)), None)
     if errors:
         lines = errors[0].text(str(report.verdict)).splitlines()
-    elif causes:
-        others = [b.label for b in report.wrong if b.name != causes[0].block]
-        apart = others and causes[0].block and not report.blame
+        lines[0] += _besides(head, errors[0]) if head else ""
+    elif head:
+        others = [b.label for b in report.wrong if b.name != head.block and not _is_of(head, b)]
+        apart = others and head.block and not report.blame
         rest = f"; wrong too: {some(others, 3)}" if apart else ""
-        lines = [f"{report.verdict}: {causes[0].sentence}{rest}"]
+        lines = [f"{report.verdict}: {head.sentence}{rest}"]
     else:
         lines = [f"{report.verdict}: {_summary(report)}"]
     lines += _blamed(report)
@@ -105,10 +107,32 @@ def _not_passed(report: GradientReport) -> list[str]:
     if len(errors) > SHOWN:
         lines.append(f"and {len(errors) - SHOWN} more findings, in `report.findings`")
     lines += _table(report) + _details(report)
-    lines += _explained(report, causes, said=not errors) + _warnings(report)
+    lines += _explained(causes, head, errors[:SHOWN]) + _warnings(report)
     if report.reproduce and "\n" not in report.reproduce:
         lines.append(f"  reproduce: {report.reproduce}")
     return lines
+
+
+def _is_said(diagnosis: Diagnosis, errors: Sequence[Finding]) -> bool:
+    """Whether a finding has said all that a diagnosis says."""
+    codes = {finding.code for finding in errors if finding.block == diagnosis.block}
+    same = {"keepdims-forgotten": "rank-1"}.get(diagnosis.kind, diagnosis.kind)
+    return diagnosis.kind in SAID and same in codes
+
+
+def _is_of(diagnosis: Diagnosis, block: BlockReport) -> bool:
+    """Whether a diagnosis of two blocks that are swapped has told of this one."""
+    return diagnosis.kind == "swapped" and f"`{block.name}`" in diagnosis.evidence
+
+
+def _besides(diagnosis: Diagnosis, finding: Finding) -> str:
+    """What a diagnosis adds to the message of a finding."""
+    return diagnosis.evidence.removeprefix(_predicate(finding)) or f": {diagnosis.meaning}"
+
+
+def _predicate(finding: Finding) -> str:
+    """The message of a finding without the name of its block."""
+    return finding.message.partition("` ")[2]
 
 
 def _blamed(report: GradientReport) -> list[str]:
@@ -125,24 +149,44 @@ def _blamed(report: GradientReport) -> list[str]:
     return lines + ([f"  convention: {report.convention}"] if report.convention else [])
 
 
-def _explained(report: GradientReport, causes: Sequence[Diagnosis], *, said: bool) -> list[str]:
-    """The diagnoses, without the first one's sentence if that has been said."""
+def _explained(
+    causes: Sequence[Diagnosis], head: Diagnosis | None, errors: Sequence[Finding]
+) -> list[str]:
+    """The diagnoses, without the sentence of the one in the headline and without repetitions."""
     lines: list[str] = []
-    # That nothing explains a block is said of the first one alone.
-    causes = [c for k, c in enumerate(causes) if c.kind != "unexplained" or (said and k == 0)]
+    told, seen = {finding.help for finding in errors}, set[str]()
+    shapes = {finding.block: _predicate(finding) for finding in errors}
+    # That nothing explains a block is said in the headline alone.
+    causes = [c for c in causes if c is head or c.kind != "unexplained"]
     for k, cause in enumerate(causes[:SHOWN]):
-        share = f"{cause.sure}, explains {cause.explains} of {cause.entries} entries"
-        same = k > 0 and cause.block == causes[k - 1].block
-        again = same and cause.evidence == causes[k - 1].evidence
-        if not (said and k == 0):
-            told = cause.meaning if again else cause.sentence
-            lines.append(f"  {'or' if same else 'cause'}: {told} ({share})")
-        elif cause.explains:
-            lines.append(f"  cause[{cause.kind}]: {share}")
-        lines.append(f"  help: {cause.hint}")
+        before = causes[k - 1] if k else None
+        same = before is not None and cause.block == before.block
+        again = same and before is not None and cause.evidence == before.evidence
+        shape = shapes.get(cause.block, "")
+        text = cause.meaning if again else cause.sentence
+        if shape and cause.evidence.startswith(shape):
+            text = cause.evidence.removeprefix(shape).lstrip(":;, ") or cause.meaning
+        if cause is head:
+            if cause.kind != "unexplained":
+                lines.append(f"  cause[{cause.kind}]: {_share(cause)}")
+        elif text not in seen:
+            lines.append(f"  {'or' if same else 'cause'}: {text} ({_share(cause)})")
+        seen.add(text)
+        if cause.hint not in told:
+            lines.append(f"  help: {cause.hint}")
+        told.add(cause.hint)
     if len(causes) > SHOWN:
         lines.append(f"  and {len(causes) - SHOWN} more, in `report.diagnoses`")
     return lines
+
+
+def _share(cause: Diagnosis) -> str:
+    """How sure a diagnosis is, and how much it explains."""
+    if not cause.explains:
+        return cause.sure
+    return (
+        f"{cause.sure}, explains {cause.explains} of {counted(cause.entries, 'entr', 'y', 'ies')}"
+    )
 
 
 def _warnings(report: GradientReport) -> list[str]:

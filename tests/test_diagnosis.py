@@ -137,6 +137,7 @@ EXAMPLES = {
     "regulariser-missing": Example("W", lambda g, p, X, Y: {"W": g["W"] - LAM * p["W"]}),
     "regulariser-doubled": Example("W", lambda g, p, X, Y: {"W": g["W"] + LAM * p["W"]}),
     "regulariser-factor": Example("W", lambda g, p, X, Y: {"W": g["W"] - LAM * 6 / 7 * p["W"]}),
+    "regulariser-not-due": Example("V", lambda g, p, X, Y: {"V": g["V"] + 0.2 * p["V"]}),
     "regulariser-on-bias": Example("b", lambda g, p, X, Y: {"b": g["b"] + LAM * p["b"]}),
     "constant-residual": Example("V", lambda g, p, X, Y: {"V": g["V"] + 0.13}),
     "single-entry": Example("W", lambda g, p, X, Y: {"W": changed(g["W"], (1, 2), 0.0)}),
@@ -165,7 +166,21 @@ def noisy():
     return wrong(lambda g, p, X, Y: {"b": g["b"] * (1 + next(calls))})
 
 
+def standardised(x):
+    std = x.std(axis=0)
+    return (x - x.mean(axis=0)) / std, ((x - x.mean(axis=0)) / std, std)
+
+
+def without_the_mean(dout, cache):
+    """The gradient of `standardised` without the second of its three terms."""
+    xh, std = cache
+    return (dout - xh * np.mean(dout * xh, axis=0)) / std
+
+
 OTHERS = {
+    "normalisation-term": lambda: check_vjp(
+        standardised, without_the_mean, np.random.default_rng(0).normal(size=(6, 3))
+    ),
     "stale-cache": lambda: report_of(lambda p, X, Y: right(drawn(1)[0], X, Y)),
     "nondeterministic": lambda: report_of(noisy()),
     "wrong-structure": lambda: report_of(lambda p, X, Y: list(right(p, X, Y).values())),

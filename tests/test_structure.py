@@ -149,14 +149,14 @@ def cases() -> dict[str, Case]:
             "error[scalar-bias]: `db1` has shape (), expected (4, 1)\n"
             "  note: np.sum without axis=1 adds up the units as well as the examples\n"
             "  help: sum with np.sum(..., axis=1, keepdims=True), "
-            "which leaves one row for each unit",
+            "which leaves one number for each unit",
             "b1",
             wrong("db1", np.sum),
         ),
         "not-summed": Case(
             "error[not-summed]: `db1` has shape (4, 5), expected (4, 1)\n"
-            "  note: 5 columns are one for each example: the sum over the examples is missing\n"
-            "  help: sum with np.sum(..., axis=1, keepdims=True), and divide by their number",
+            "  note: 5 columns where one is due, as without the sum over the examples\n"
+            "  help: sum with np.sum(..., axis=1, keepdims=True)",
             "b1",
             wrong("db1", lambda db1: db1 + np.zeros(5)),
         ),
@@ -473,7 +473,9 @@ def test_wrong_values_in_a_wrong_shape_are_not_called_right(due, came):
         ((4, 1), (5, 1), "wrong-shape"),
         ((4, 3), (3, 4), "transposed"),
         ((1, 3), (3, 1), "transposed"),
-        ((1, 3), (3,), "wrong-shape"),
+        ((1, 3), (3,), "rank-1"),
+        ((1, 3), (5, 3), "not-summed"),
+        ((1, 3), (), "scalar-bias"),
         ((4, 3), (12,), "wrong-shape"),
         ((4, 3), (4, 3, 1), "wrong-shape"),
         ((4,), (4, 1), "wrong-shape"),

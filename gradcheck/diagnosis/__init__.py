@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -25,23 +25,20 @@ from gradcheck.diagnosis.patterns import (
     at_kinks,
     of_example,
     patterns,
-    unexplained,
     unmeasured,
     where,
 )
 from gradcheck.diagnosis.scaled import factors
-from gradcheck.diagnosis.suspect import CERTAIN, Array, Guess, Setting, Suspect
+from gradcheck.diagnosis.suspect import CERTAIN, Array, Guess, Setting, Sure, Suspect, sureness
 from gradcheck.structure import Finding
 
 __all__ = ["Diagnosis", "Sure", "diagnose", "of_findings"]
 
-Sure = Literal["certain", "likely", "possible"]
-
 SHOWN = 4
 """Guesses of one block that are reported."""
 
-LIKELY = 0.5
-"""Entries that bear a guess out from which on it is likely: one with a name of its own."""
+NAMED = 0.5
+"""What bears out, in a block of one entry, a number with a name of its own."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +125,12 @@ def diagnose(
         shared = set.intersection(*({d.kind for d in found} for found in blocks.values()))
         apart = [d for found in blocks.values() for d in found if d.kind in shared - OF_FACTOR]
         return (*together, *_once(apart))
-    if len(wrong) > 1 and all(found[0].kind == "stale-cache" for found in blocks.values()):
-        first = [found[0] for found in blocks.values()]
-        explains, entries = sum(d.explains for d in first), sum(d.entries for d in first)
-        return (replace(first[0], block=None, explains=explains, entries=entries),)
+    stale = [d for found in blocks.values() for d in found[:2] if d.kind == "stale-cache"]
+    if 1 < len(wrong) == len(stale):
+        # One factor may lack the parameters; that none of the blocks has them is no accident.
+        explains, entries = sum(d.explains for d in stale), sum(d.entries for d in stale)
+        whole = replace(stale[0], block=None, explains=explains, entries=entries)
+        return (replace(whole, sure="likely"),)
     return tuple(_once(d for name in wrong for d in _in_company(name, blocks)))
 
 
@@ -207,12 +206,17 @@ def _of_shape(
     names: Names,
 ) -> Iterator[Diagnosis]:
     """The mistakes that give a block a wrong shape."""
-    name, entries = suspect.name, suspect.claim.size
+    name, entries, code = suspect.name, suspect.claim.size, finding.code
     right = int(np.count_nonzero(~suspect.wrong & suspect.known))
     shape = f"has shape {came.shape}, expected {suspect.shape}"
+    column = suspect.shape[1:] == (1,)
+    sum_with = f"sum over the examples: np.sum(..., axis={int(column)}, keepdims=True)"
 
-    def says(kind: str, explains: int, evidence: str) -> Diagnosis:
-        return _structural(kind, name, explains, entries, evidence, finding.help)
+    def says(
+        kind: str, explains: int, evidence: str, hint: str = "", sure: Sure = "certain"
+    ) -> Diagnosis:
+        told = _structural(kind, name, explains, entries, evidence, hint or finding.help)
+        return replace(told, sure=sure)
 
     for other in suspects.values():
         if other.name == name or other.shape != came.shape or other.shape == suspect.shape:
@@ -222,13 +226,9 @@ def _of_shape(
             mutual = not np.isfinite(other.claim).all() or other.wrong.any()
             kind = "swapped" if mutual else "another-block"
             evidence = f"{shape}, and is the gradient of `{other.name}`"
-            yield replace(says(kind, came.size, evidence), entries=came.size)
+            found = says(kind, came.size, evidence, KINDS[kind].hint)
+            yield replace(found, entries=came.size, sure=sureness(came.size, came.size))
             return
-    code = finding.code
-    if code == "scalar-bias" and came.ndim == 2 and any(1 in a.shape for _, a in names.data):
-        # With one example, a sum over the units alone is of this shape too.
-        words = f"{shape}: one number, as for each example"
-        yield replace(says("summed-over-wrong-axis", 0, words), sure="possible")
     if code == "scalar-bias" or (came.size == 1 < entries):
         total = suspect.truth.sum()
         ratio = complex(came.item() / total) if total else np.nan
@@ -236,47 +236,64 @@ def _of_shape(
         is_sum = bool(abs(ratio - 1) < 1e-6 or factor)
         besides = f", {np.real(ratio):.6g} times; {factor[0]}" if factor else ""
         evidence = f"{shape}: one number" + (f", the sum of what is due{besides}" * is_sum)
-        yield says("summed-over-all-axes", entries if is_sum else 0, evidence)
+        # With one example, a sum over the units alone is of this shape too.
+        alone = came.ndim == 2 and any(1 in array.shape for _, array in names.data)
+        rivals = entries == 1 or (code == "scalar-bias" and alone)
+        sure: Sure = "possible" if not is_sum else "likely" if rivals else "certain"
+        yield says("summed-over-all-axes", entries if is_sum else 0, evidence, sure=sure)
+        if code == "scalar-bias" and alone:
+            words = f"{shape}: one number, as for each example"
+            yield says("summed-over-wrong-axis", 0, words, sum_with, "possible")
         if entries == 1:
-            yield replace(says("keepdims-forgotten", right, shape), sure="likely")
+            yield says("keepdims-forgotten", right, shape, sure="likely")
         return
     if code == "not-summed":
-        columns = came.shape[1]
-        sure = bool(right == entries)
-        evidence = f"{shape}: its {columns} columns are one for each example"
-        told = ", and their sum is what is due"
-        if not sure and _near(suspect.claim / columns, suspect):
-            sure, told, right = True, ", and their mean is what is due", entries
-        yield says("not-summed", right, evidence + told * sure)
-        if came.shape[0] == 1:
-            yield replace(says("summed-over-wrong-axis", right, shape), sure="likely")
-        return
+        axis = int(column)
+        parts = f"its {came.shape[axis]} {'columns' if column else 'rows'}"
+        if right == entries:
+            evidence, hint = f"{shape}: the sum of {parts} is what is due", sum_with
+        elif _near(suspect.claim / came.shape[axis], suspect):
+            evidence, right = f"{shape}: the mean of {parts} is what is due", entries
+            hint = f"{sum_with}, and divide by their number"
+        else:
+            evidence, hint = f"{shape}: {parts} are one for each example", sum_with
+        if right == entries or came.shape[axis] in names.examples:
+            yield says("not-summed", right, evidence, hint, sureness(right, entries))
+            if came.size == came.shape[axis]:
+                yield says("summed-over-wrong-axis", right, shape, hint, "likely")
+            return
     total = abs(came.sum() - suspect.truth.sum())
     if code == "row-vector" and right < entries and total <= suspect.bar.sum() + 1e-9:
-        yield says("summed-over-wrong-axis", 0, f"{shape}, and the total of what is due")
+        words = f"{shape}, and the total of what is due"
+        yield says("summed-over-wrong-axis", 0, words, sum_with, "possible")
         return
     square = came.ndim == 2 and came.shape == (entries, entries)
     if square and (np.abs(came - suspect.truth.ravel()) <= 1e-9 + suspect.bar.ravel()).all():
         evidence = f"{shape}: it grew by broadcasting, as every row is what is due"
-        yield says("keepdims-forgotten", entries, evidence)
+        yield says("keepdims-forgotten", entries, evidence, "sum with keepdims=True, or reshape")
         return
-    if code == "wrong-shape":
-        for axis in np.flatnonzero(np.array(came.shape) > 1):
+    if code in ("wrong-shape", "not-summed"):
+        for axis in map(int, np.flatnonzero(np.array(came.shape) > 1)):
             for words, total in (("sum", came.sum(axis=axis)), ("mean", came.mean(axis=axis))):
                 if total.size == entries and _near(total.reshape(suspect.shape), suspect):
                     evidence = f"{shape}, and the {words} over axis {axis} is what is due"
-                    yield says("not-summed", entries, evidence)
+                    keep = ", keepdims=True" if suspect.claim.ndim == came.ndim else ""
+                    hint = f"take the {words} over axis {axis}: np.{words}(..., axis={axis}{keep})"
+                    yield says("not-summed", entries, evidence, hint, sureness(entries, entries))
                     return
     kinds = {"rank-1": "keepdims-forgotten", "row-vector": "row-vector", "transposed": "transposed"}
-    kind = kinds.get(code, "wrong-shape")
-    if code == "wrong-shape" and _of_examples(came, suspect, names):
+    kind, hint = kinds.get(code, "wrong-shape"), KINDS["wrong-shape"].hint
+    if kind != "wrong-shape":
+        hint = finding.help
+    elif _of_examples(came, suspect, names):
         kind, shape = "summed-over-wrong-axis", f"{shape}: one number for each example"
+        hint = sum_with
     same = right == entries
     # Wrong values are diagnosed apart from their shape.
     off = not same and np.isfinite(suspect.claim).all()
     told = "; the values are right" if same else ", and wrong values" if off and entries else ""
-    diagnosis = says(kind, right, shape + told)
-    yield replace(diagnosis, sure="likely") if off else diagnosis
+    diagnosis = says(kind, right, shape + told, hint, "likely" if off else "certain")
+    yield diagnosis
     vector = min(suspect.shape, default=1) == 1
     if kind == "row-vector" and same and vector and not suspect.name.startswith("b"):
         yield replace(diagnosis, kind="transposed", sure="likely")
@@ -311,7 +328,9 @@ def _together(
     found = []
     for guess in fits:
         kind = "scaled-loss" if guess.kind == "constant-ratio" else guess.kind
-        found.append(_diagnosis(replace(guess, kind=kind), whole, len(fits)))
+        # One residual, as of one example with one output, scales all blocks alike too.
+        rivals = len(fits) + (kind == "scaled-loss" and guess.free >= 1)
+        found.append(_diagnosis(replace(guess, kind=kind), whole, rivals))
     return tuple(replace(d, block=None) for d in found)
 
 
@@ -334,7 +353,7 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
     fits = guesses(suspect, setting)
     if fits:
         best = max(guess.spare(suspect) for guess in fits)
-        spare = max(min(best, CERTAIN) - 1, min(best, LIKELY))
+        spare = max(min(best, CERTAIN) - 1, min(best, NAMED))
         kept = [guess for guess in fits if guess.spare(suspect) >= spare]
         least = max(min(guess.free for guess in kept), 0)
         kept = [guess for guess in kept if guess.free <= least + 1]
@@ -342,9 +361,10 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
         for guess in sorted(kept, key=lambda guess: guess.free > 0.5):
             kinds.setdefault(guess.kind, guess)
         few = list(kinds.values())[:SHOWN]
-        if best < LIKELY and few[0].kind == "constant-ratio":
+        if best < NAMED and few[0].kind == "constant-ratio":
             # A factor without a name explains nothing where there is one entry.
-            few = list(of_example(suspect, setting)) or [unexplained(suspect), *few]
+            plain = replace(few[0], kind="unexplained")
+            few = list(of_example(suspect, setting)) or [plain, *few]
     else:
         few = patterns(suspect, setting)
     return found + [_diagnosis(guess, suspect, len(few)) for guess in few]
@@ -352,16 +372,13 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
 
 def _diagnosis(guess: Guess, suspect: Suspect, rivals: int) -> Diagnosis:
     explained, known = guess.explained(suspect), suspect.known
-    spare = guess.spare(suspect)
-    sure: Sure = "possible" if spare < LIKELY else "likely" if spare < CERTAIN else "certain"
-    if rivals > 1 and sure == "certain":
-        sure = "likely"
+    told, entries = guess.kind != "unexplained", int(np.count_nonzero(known))
     return Diagnosis(
         kind=guess.kind,
         block=suspect.name,
-        explains=int(np.count_nonzero(explained)),
-        entries=int(np.count_nonzero(known)),
-        sure=sure,
+        explains=int(np.count_nonzero(explained)) if told else 0,
+        entries=entries,
+        sure=sureness(guess.spare(suspect), entries, rivals) if told else "possible",
         evidence=guess.evidence,
         hint=guess.hint or KINDS[guess.kind].hint,
     )

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 
-from gradcheck.diagnosis.fitting import fitted_factor, is_short, layouts, number, times
+from gradcheck.diagnosis.fitting import (
+    axes_in_words,
+    fitted_factor,
+    is_short,
+    layouts,
+    number,
+    times,
+)
 from gradcheck.diagnosis.names import CLOSE
 from gradcheck.diagnosis.suspect import Guess, Setting, Suspect
 from gradcheck.verdict import FLOOR
 
-__all__ = ["mixtures", "offsets", "penalties", "terms"]
+__all__ = ["mixtures", "normalisations", "offsets", "penalties", "terms"]
 
 
 def penalties(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
@@ -45,6 +53,7 @@ def _of_penalty(
     names = setting.names.of_penalty(abs(c), max(close, CLOSE))
     named = f"; {names[0]}" if names else ""
     words = f"has {number(abs(c))} * {of} too {'much' if c > 0 else 'little'}{named}"
+    size = max(close, CLOSE)
     hint = f"{'subtract' if c > 0 else 'add'} {number(abs(c))} * {of}"
     due = setting.penalty(suspect.name, power) if setting.penalty else np.nan
     whole = "regulariser-missing" if c < 0 else "regulariser-doubled"
@@ -58,9 +67,16 @@ def _of_penalty(
             yield "regulariser-factor", words, factor
     elif c > 0 and _is_bias(suspect, setting):
         yield "regulariser-on-bias", words, hint
+    elif np.isfinite(due):
+        kind = "regulariser-not-due" if c > 0 else "unexplained"
+        yield kind, f"{words}, and the cost has no such penalty", hint
     else:
-        plain = names and setting.names.is_plain(abs(c), max(close, CLOSE))
-        plain = plain or (not setting.names.scalars and is_short(c, close))
+        plain = (names and setting.names.is_plain(abs(c), size)) or any(
+            abs(abs(c) - k) <= size * k for k in (0.5, 1.0, 2.0)
+        )
+        plain = plain or (
+            not setting.names.scalars and (is_short(c, close) or is_short(1 / c, close))
+        )
         kinds = [whole, "regulariser-factor"] if plain else ["regulariser-factor", whole]
         # A term that is a multiple of the parameter by chance has no such factor.
         if not names and not plain:
@@ -130,7 +146,10 @@ def mixtures(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             continue
         examples = setting.names.examples_of(c, 1e-6), setting.names.examples_of(1 / c, 1e-6)
         name = next(iter([*examples[0], *examples[1], *setting.names.of_factor(c, 1e-6)]), "")
-        if name:
+        if abs(c + 1) < 1e-6 and (bases[0] is at or bases[0] is sign):
+            told = "has the wrong sign, but for its penalty"
+            yield Guess("sign", told, predicted, width, free=len(terms))
+        elif name:
             kind = (
                 "sum-for-mean"
                 if examples[0]
@@ -163,4 +182,37 @@ def terms(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
                 told = (
                     f"has {number(abs(c))} times {name}{words} too {'much' if c > 0 else 'little'}"
                 )
-                yield Guess("unexplained", told, suspect.truth + c * base, suspect.bar, free=1)
+                predicted = suspect.truth + c * base
+                verb = "subtract" if c > 0 else "add"
+                hint = f"{verb} {number(abs(c))} times {name}{words}"
+                yield Guess("unexplained", told, predicted, suspect.bar, free=1, hint=hint)
+
+
+def normalisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+    """A residual that is constant along an axis, or a multiple of the standardised block there.
+
+    What has the mean taken off and is divided by the standard deviation has a gradient of three
+    terms, and a term forgotten leaves such a residual: Ioffe and Szegedy (2015), section 3.
+    """
+    x, residual = suspect.at, suspect.claim - suspect.truth
+    if np.iscomplexobj(residual) or not suspect.known.all() or not 2 <= x.ndim <= 4:
+        return
+    for count in range(1, x.ndim):
+        for axes in combinations(range(x.ndim), count):
+            n = int(np.prod([x.shape[axis] for axis in axes]))
+            if n < 4:
+                continue
+            centered = x - x.mean(axis=axes, keepdims=True)
+            spread = np.mean(centered**2, axis=axes, keepdims=True)
+            mean = residual.mean(axis=axes, keepdims=True) + 0 * x
+            part = np.mean(residual * centered, axis=axes, keepdims=True) * centered / spread
+            along = axes_in_words(axes)
+            scaled = f"a multiple of `{suspect.name}` standardised along {along}"
+            for words, fitted, terms in (
+                (f"a constant along {along}, as without the term of the mean", mean, 1),
+                (f"{scaled}, as without the term of the standard deviation", part, 1),
+                (f"a constant and {scaled}, as with both terms forgotten", mean + part, 2),
+            ):
+                predicted, width = suspect.truth + fitted, suspect.bar + suspect.bar.max()
+                told, free = f"is off by {words}", terms * x.size // n
+                yield Guess("normalisation-term", told, predicted, width, free=free)

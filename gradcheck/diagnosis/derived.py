@@ -41,76 +41,131 @@ OF_OUTPUT: dict[str, Callable[[Array], Array]] = {
 """Derivatives as functions of the output, which are wrong if given the argument."""
 
 
+MISSING, DOUBLED = "activation-derivative-missing", "activation-derivative-doubled"
+ANOTHER, ELSEWHERE = (
+    "activation-derivative-of-another",
+    "activation-derivative-at-wrong-argument",
+)
+
+
 def activations(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """The derivative of an activation, forgotten, doubled, another's, or at another place."""
     if not setting.inner or np.iscomplexobj(suspect.at):
         return
-    z, truth, bar = suspect.at, suspect.truth, suspect.bar
-    missing, another = "activation-derivative-missing", "activation-derivative-of-another"
-    wrong = "activation-derivative-at-wrong-argument"
     for name, (g, slope) in ACTIVATIONS.items():
-        due = slope(z)
-        options = [(missing, f"lacks the derivative of {name}", np.ones(z.shape))]
-        options.append((wrong, f"has {name}'(A) where {name}'(Z) is due", slope(g(z))))
-        if name in OF_OUTPUT:
-            words = f"has the formula of {name}' for its output, with the argument put in"
-            options.append((wrong, words, OF_OUTPUT[name](z)))
-        for other, (_, its) in ACTIVATIONS.items():
-            if other == name:
-                continue
-            words = f"has the derivative of {other} where that of {name} is due"
-            options.append((another, words, its(z)))
-            if other in OF_OUTPUT:
-                options.append((another, f"{words}, from its output", OF_OUTPUT[other](g(z))))
-        for kind, words, came in options:
-            # Where nothing is due, as of relu below 0, any number may have come.
-            lost = (due == 0) & (came != 0)
-            factor = np.where(due == 0, np.where(came == 0, 1.0, np.nan), came / due)
-            predicted = np.where(lost, suspect.claim, truth * factor)
-            width = np.where(lost, bar, np.abs(bar * np.nan_to_num(factor)))
-            yield Guess(kind, words, predicted, width, free=float(np.count_nonzero(lost)))
-        words = f"has the derivative of {name} once too often"
-        yield Guess("activation-derivative-doubled", words, truth * due, bar * np.abs(due))
+        yield from _of_activation(suspect, name, g, slope(suspect.at))
+    yield from _leaky(suspect)
+
+
+def _of_activation(
+    suspect: Suspect, name: str, g: Callable[[Array], Array], due: Array
+) -> Iterator[Guess]:
+    """Mistakes with an activation that has the derivative `due`."""
+    z, truth, bar = suspect.at, suspect.truth, suspect.bar
+    nothing = due == 0
+    if (nothing & (np.abs(truth) > bar)).any():
+        return
+    options = [(MISSING, f"lacks the derivative of {name}", np.ones(z.shape))]
+    options.append((ELSEWHERE, f"has {name}'(A) where {name}'(Z) is due", _slope(name, g(z))))
+    if name in OF_OUTPUT:
+        words = f"has the formula of {name}' for its output, with Z put in for A"
+        options.append((ELSEWHERE, words, OF_OUTPUT[name](z)))
+    for other, (_, its) in ACTIVATIONS.items():
+        if other == name:
+            continue
+        words = f"has the derivative of {other} where that of {name} is due"
+        options.append((ANOTHER, words, its(z)))
+        if other in OF_OUTPUT:
+            options.append((ANOTHER, f"{words}, from its output", OF_OUTPUT[other](g(z))))
+    for kind, words, came in options:
+        # Where nothing is due, as of relu below 0, any number may have come.
+        lost = nothing & (came != 0)
+        factor = np.where(nothing, 1.0, came / due)
+        predicted = np.where(lost, suspect.claim, truth * factor)
+        width = np.where(lost, bar, np.abs(bar * factor))
+        yield Guess(kind, words, predicted, width, free=float(np.count_nonzero(lost)))
+    words = f"has the derivative of {name} once too often"
+    yield Guess(DOUBLED, words, truth * due, bar * np.abs(due))
+
+
+def _slope(name: str, z: Array) -> Array:
+    return ACTIVATIONS[name][1](z)
+
+
+def _leaky(suspect: Suspect) -> Iterator[Guess]:
+    """Mistakes with a leaky relu, whose slope is read off what is wrong."""
+    z, truth, bar = suspect.at, suspect.truth, suspect.bar
+    low = z < 0
+    if low.sum() < 2 or not (z > 0).any():
+        return
+    options = [(MISSING, "lacks the derivative of {}", np.ones(z.shape), True)]
+    options.append((DOUBLED, "has the derivative of {} once too often", np.ones(z.shape), False))
+    options += [
+        (ANOTHER, f"has the derivative of {other} where that of {{}} is due", its(z), True)
+        for other, (_, its) in ACTIVATIONS.items()
+        if not other.endswith("relu")
+    ]
+    for kind, words, came, inverse in options:
+        found = fitted_factor(suspect.claim[low], (truth * came)[low], (bar * np.abs(came))[low])
+        c = float(np.real(found[0])) if found else 0.0
+        slope = 1 / c if c and inverse else c
+        if not 0 < slope < 1:
+            continue
+        factor = came * np.where(low, c, 1.0)
+        told = words.format(f"a leaky relu of slope {slope:.4g}")
+        yield Guess(kind, told, truth * factor, bar * np.abs(factor), free=1)
 
 
 OF_PARAMETER: dict[str, Callable[[Array], Array]] = {
-    "x": lambda x: x,
-    "x^2": np.square,
-    "sqrt(x)": np.sqrt,
-    "exp(x)": np.exp,
-    "exp(x/2)": lambda x: np.exp(x / 2),
-    "exp(2x)": lambda x: np.exp(2 * x),
-    "sigmoid(x)": lambda x: sigmoid(x),
-    "sigmoid'(x)": lambda x: sigmoid(x) * sigmoid(-x),
-    "tanh'(x)": lambda x: 1 - np.tanh(x) ** 2,
-    "(1 - x^2)": lambda x: 1 - x**2,
-    "x (1 - x)": lambda x: x * (1 - x),
-    "(1 + exp(-x))": lambda x: 1 + np.exp(-x),
+    "{}": lambda x: x,
+    "{}^2": np.square,
+    "sqrt({})": np.sqrt,
+    "exp({})": np.exp,
+    "exp({}/2)": lambda x: np.exp(x / 2),
+    "exp(2 {})": lambda x: np.exp(2 * x),
+    "sigmoid({})": lambda x: sigmoid(x),
+    "sigmoid'({})": lambda x: sigmoid(x) * sigmoid(-x),
+    "tanh'({})": lambda x: 1 - np.tanh(x) ** 2,
+    "(1 - {}^2)": lambda x: 1 - x**2,
+    "{} (1 - {})": lambda x: x * (1 - x),
+    "(1 + exp(-{}))": lambda x: 1 + np.exp(-x),
 }
 """Derivatives of a parameter by that which is stored in its place, or the reverse."""
 
-
-FACTORS = {1.0: "", 2.0: "2 ", 0.5: "1/2 ", -1.0: "-", -2.0: "-2 ", -0.5: "-1/2 "}
+FACTORS = {1.0: "{}", 2.0: "2 {}", 0.5: "{}/2", -1.0: "-{}", -2.0: "-2 {}", -0.5: "-{}/2"}
+INVERSES = {
+    1.0: "1/{}",
+    2.0: "2/{}",
+    0.5: "1/(2 {})",
+    -1.0: "-1/{}",
+    -2.0: "-2/{}",
+    -0.5: "-1/(2 {})",
+}
 """Factors of a change of parameters: that of a variance by its root has a 2."""
 
 
-def parametrisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+def parametrisations(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A factor that is a function of the parameter: the chain rule's, forgotten or too much."""
     if np.iscomplexobj(suspect.at):
         return
+    name = f"`{suspect.name}`"
+    matrix = sum(n > 1 for n in suspect.shape) > 1
     for words, function in OF_PARAMETER.items():
         base = function(suspect.at)
         if not np.isfinite(base).all() or (base == 0).any():
             continue
         if base.size > 1 and np.ptp(base) <= 1e-6 * np.abs(base).max():
             continue
-        for factor, shown in ((base, words), (1 / base, f"1/{words}")):
-            found = fitted_factor(
-                suspect.claim, factor * suspect.truth, np.abs(factor) * suspect.bar
-            )
-            c, close = found or (np.nan, 0.0)
-            for k in (k for k in FACTORS if abs(c - k) <= close * abs(k)):
-                words = f"is {FACTORS[k]}{shown} times what is due"
-                evidence = f"{words}, x being `{suspect.name}` itself"
-                predicted, width = k * factor * suspect.truth, np.abs(k * factor) * suspect.bar
-                yield Guess("parametrisation", evidence, predicted, width, free=0.5)
+        shown = words.replace("{}", name)
+        for factor, shapes in ((base, FACTORS), (1 / base, INVERSES)):
+            scaled, bar = factor * suspect.truth, np.abs(factor) * suspect.bar
+            c, close = fitted_factor(suspect.claim, scaled, bar) or (np.nan, 0.0)
+            lost = shapes is INVERSES and (setting.inner or (matrix and "'" in words))
+            for k in (k for k in shapes if abs(c - k) <= close * abs(k)):
+                evidence = f"is {shapes[k].format(shown)} times what is due"
+                kind, hint = "parametrisation", ""
+                if lost:
+                    # An intermediate, or a matrix, is no scale that is stored by its logarithm.
+                    kind, due = MISSING, FACTORS[1 / k].format(shown)
+                    hint = f"multiply by {due}, the derivative of what {name} goes through"
+                yield Guess(kind, evidence, k * scaled, abs(k) * bar, free=0.5, hint=hint)

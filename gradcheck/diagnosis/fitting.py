@@ -71,8 +71,8 @@ def rescaled(
 
 
 def is_short(x: float, close: float) -> bool:
-    """Whether a number, or its inverse, has two digits, as those that stand in code have."""
-    return any(abs(float(f"{y:.2g}") - y) <= close * abs(y) for y in (x, 1 / x))
+    """Whether a number has two digits, as those that stand in code have."""
+    return bool(abs(float(f"{x:.2g}") - x) <= close * abs(x))
 
 
 def number(value: Any) -> str:
@@ -90,6 +90,8 @@ def times(c: complex) -> str:
         return f"{size:.6g} times what is due"
     if size >= 1:
         return f"{size:.6g} times too large" if size > 1.01 else f"too large by {share}"
+    if size < 0.99 and is_short(size, 1e-9) and not is_short(1 / size, 1e-9):
+        return f"{size:.6g} times what is due"
     return f"{1 / size:.6g} times too small" if size < 0.99 else f"too small by {share}"
 
 

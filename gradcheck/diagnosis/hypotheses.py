@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gradcheck.diagnosis.added import mixtures, offsets, penalties, terms
+from gradcheck.diagnosis.added import mixtures, normalisations, offsets, penalties, terms
 from gradcheck.diagnosis.arranged import arrangements, of_other_blocks, repetitions
 from gradcheck.diagnosis.derived import activations, parametrisations
 from gradcheck.diagnosis.rounded import differences, roundings
@@ -47,6 +47,7 @@ OTHER_KINDS: tuple[Hypothesis, ...] = (
     parametrisations,
     mixtures,
     terms,
+    normalisations,
     ratios_by_slice,
     unmoved,
     totals,

@@ -63,13 +63,17 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         if suspect.claim.size > 1 and _is_round(norm):
             yield Guess("clipped", f"is scaled to the norm {norm:.6g}", predicted, width, free=0.5)
         # Of few digits, a factor may stand in the code; whole, it may be a number of terms.
-        free = 0.5 if is_short(abs(c), close) else 1
+        free = (
+            0.5
+            if (is_short(abs(c), close) or is_short(abs(1 / c), close)) and suspect.count > 1
+            else 1
+        )
         yield Guess("constant-ratio", f"is {size}", predicted, width, free=free)
         for kind, n, hint in zip(
             ("sum-for-mean", "mean-for-sum"), np.real([c, 1 / c]), OF_OTHERS, strict=True
         ):
-            if n > 2.5 and abs(n - np.round(n)) <= close * n:
-                yield Guess(kind, f"is {size}", predicted, width, free=0.5, hint=hint)
+            if 2.5 < n < 100 and abs(n - np.round(n)) <= close * n:
+                yield Guess(kind, f"is {size}", predicted, width, free=free, hint=hint)
 
 
 def _is_round(x: float) -> bool:
@@ -126,6 +130,8 @@ def ratios_by_slice(suspect: Suspect, _: Setting) -> Iterator[Guess]:
             factors.append(c)
             predicted[one] *= c
             width[one] *= abs(c)
+        if sum(abs(c - 1) > 1e-6 for c in factors) < 2:
+            continue
         shown = ", ".join(number(c) for c in factors[:4]) + (", ..." if len(factors) > 4 else "")
         words = f"is off by a factor of its own in each {thing}: {shown}"
         yield Guess(f"ratio-by-{thing}", words, predicted, width, free=len(factors))

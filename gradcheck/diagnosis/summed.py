@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -30,10 +31,19 @@ def sums(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             )
             words = f"is the sum over {what} of what is due"
             size = int(np.prod([suspect.shape[axis] for axis in axes]))
-            yield Guess(kind, words, total, width)
+            hint = _hint(suspect.shape) if everything else ""
+            yield Guess(kind, words, total, width, hint=hint)
             mean = f"is the mean over {what} of what is due"
-            yield Guess(kind, mean, total / size, width / size)
-            yield from rescaled(suspect, setting, kind, words, total, width)
+            yield Guess(kind, mean, total / size, width / size, hint=hint)
+            for guess in rescaled(suspect, setting, kind, words, total, width):
+                yield replace(guess, hint=hint)
+
+
+def _hint(shape: tuple[int, ...]) -> str:
+    """How to sum to a row, or to a vector, where the examples lie in rows."""
+    if len(shape) == 2 and shape[0] == 1 < shape[1]:
+        return "sum over the examples alone: np.sum(dZ, axis=0, keepdims=True)"
+    return "sum over the examples alone: np.sum(dZ, axis=0)" if len(shape) == 1 else ""
 
 
 def _alike(claim: Array, axes: tuple[int, ...]) -> bool:

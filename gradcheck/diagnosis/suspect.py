@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,12 @@ from gradcheck.diagnosis.ablation import Examples
 from gradcheck.diagnosis.names import Names
 from gradcheck.verdict import FLOOR
 
-__all__ = ["CERTAIN", "Array", "Guess", "Setting", "Suspect"]
+__all__ = ["CERTAIN", "Array", "Guess", "Setting", "Sure", "Suspect", "sureness"]
 
 
 Array = NDArray[Any]
 
+Sure = Literal["certain", "likely", "possible"]
 
 TELLING = 10.0
 """A prediction tells something where it is so many bars away from the right value."""
@@ -32,6 +33,27 @@ TELLING = 10.0
 CERTAIN = 3.0
 """Entries that bear a guess out, beyond those it was fitted to, from which on it is certain.
 Each fits by accident with a chance of about its relative bar, 1e-9."""
+
+
+def sureness(spare: float, entries: int, rivals: int = 1) -> Sure:
+    """How sure a guess is.
+
+    Parameters
+    ----------
+    spare : float
+        Entries that bear it out beyond those it was fitted to.
+    entries : int
+        All of the block whose derivative is known: where there is one, many guesses fit.
+    rivals : int
+        Guesses that fit, this one among them.
+
+    Returns
+    -------
+    {"certain", "likely", "possible"}
+    """
+    if entries < 2 or spare < 1:
+        return "possible"
+    return "certain" if spare >= CERTAIN and rivals == 1 else "likely"
 
 
 @dataclass(frozen=True)

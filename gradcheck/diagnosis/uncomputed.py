@@ -38,6 +38,7 @@ def unmoved(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A claim that is the same wherever it is asked for."""
     constant = (suspect.claim == suspect.claim.flat[0]).all()
     if setting.still is not None and not constant and setting.still(suspect.name):
-        words = "does not depend on the parameters, as what is due does"
-        free = suspect.claim.size - 1
-        yield Guess("stale-cache", words, suspect.claim, suspect.bar, free=free)
+        words, n = "does not depend on the parameters, as what is due does", suspect.claim.size
+        hint = "look for a factor or a term with the parameters that is missing"
+        yield Guess("unexplained", words, suspect.claim, suspect.bar, free=n, hint=hint)
+        yield Guess("stale-cache", words, suspect.claim, suspect.bar, free=n)
