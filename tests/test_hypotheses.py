@@ -283,7 +283,7 @@ def test_relu_is_no_guess_where_something_is_due_below_0():
 def test_forgotten_penalty_of_factor_1_is_one_and_not_unexplained():
     setting = Setting(names=Names(scalars=(("C", 10.0),)))
 
-    assert [g.kind for g in found(TRUTH - AT, setting)][0] == "regulariser-missing"
+    assert found(TRUTH - AT, setting)[0].kind == "regulariser-missing"
 
 
 def test_penalty_that_the_cost_has_not_is_not_called_doubled():

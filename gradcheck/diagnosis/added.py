@@ -215,4 +215,7 @@ def normalisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
             ):
                 predicted, width = suspect.truth + fitted, suspect.bar + suspect.bar.max()
                 told, free = f"is off by {words}", terms * x.size // n
-                yield Guess("normalisation-term", told, predicted, width, free=free)
+                guess = Guess("normalisation-term", told, predicted, width, free=free)
+                if guess.fits(suspect):
+                    yield guess
+                    break
