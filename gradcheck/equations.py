@@ -21,11 +21,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from gradcheck.diagnosis import Diagnosis
+from gradcheck.blockreport import BlockReport
+from gradcheck.diagnosis import Diagnosis, of_findings
+from gradcheck.diagnosis.fitting import fitted_factor
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.suspect import sureness
@@ -179,7 +182,7 @@ def judged(
     GradientReport
     """
     recording = recorded(lambda: cost(layout.build(x), *copy_arrays(args)))
-    names = _met(spec, recording)
+    names = [name for name in _met(spec, recording) if _is_asked_for(name, result)]
     taken = {block.name for block in layout.blocks} & set(names)
     if taken:
         raise InvalidInput(f"probe `{min(taken)}` has the name of a parameter; rename one of them")
@@ -188,17 +191,21 @@ def judged(
     claims = {name: _unscaled(found.get(name, nothing[name]), spec.scale) for name in names}
     forward = _Pass(cost, layout, x, args, recording, claims)
     blocks, diagnoses, evaluations = dict(report.blocks), list(report.diagnoses), 0
+    diagnoses += of_findings(findings, {}, {}, Names())
     cotangents: dict[str, Array] = {}
     # In backward order, as the gradients are computed.
     for name in [n for n in reversed(recording.values) if n in names]:
         value, claim = recording.values[name], claims[name]
         part = check(forward.whole(name), {name: claim}, {name: value}, inner=True)
+        measured = part.blocks[name].numerical
         blocks[name] = replace(part.blocks[name], label=f"d{name}")
-        if name in found:
+        if name not in found:
+            block = part.blocks[name].block
+            blocks[name] = BlockReport.without_numbers(block, f"d{name}", Verdict.FAIL)
+        else:
             findings += [f for f in part.findings if f.block == name]
             diagnoses += [diagnosis.named(f"d{name}") for diagnosis in part.diagnoses]
         evaluations += part.evaluations
-        measured = blocks[name].numerical
         if np.shape(claim) == value.shape and np.isfinite(claim).all():
             cotangents[name] = claim
         elif measured.size == value.size and np.isfinite(measured).all():
@@ -235,6 +242,17 @@ def _met(spec: Intermediates, recording: Recording) -> list[str]:
                 "expected floats"
             )
     return wanted
+
+
+def _is_asked_for(name: str, result: Any) -> bool:
+    """Whether the gradient of a probe is due: of one met again, only if there are several.
+
+    A cost may run its forward pass twice, as to compare two losses.
+    """
+    stem, _, again = name.partition("[")
+    found = {str(key): value for (_, key), value in children(result) or ()}
+    several = isinstance(found.get(f"d{stem}", found.get(stem)), (list, tuple))
+    return not again or several or f"d{name}" in found or name in found
 
 
 def _claimed(result: Any, names: Sequence[str]) -> tuple[dict[str, Array], list[Finding]]:
@@ -284,13 +302,18 @@ def _blamed(
     report: GradientReport, forward: _Pass, spec: Intermediates, check: Check, known: Names
 ) -> GradientReport:
     """The report with every equation judged alone."""
+    other = _other_convention(report, forward, spec, known)
+    if other:
+        return replace(report, diagnoses=(other,), blame=Blame((), (), {}))
     wrong, right = [], []
     evaluations, diagnoses = 0, []
     structural = {f.block for f in report.findings if f.severity == "error" and f.block}
+    missing = {f.block for f in report.findings if f.code == "missing-block"}
     for name, claim, value in _quantities(report, forward):
         failed = report.blocks[name].verdict == Verdict.FAIL
         if name in structural:
-            wrong.append(name)
+            if name not in missing:
+                wrong.append(name)
             diagnoses += [d for d in report.diagnoses if d.block == name]
             continue
         inner = name in forward.recording.values
@@ -299,13 +322,17 @@ def _blamed(
         if alone.verdict == Verdict.FAIL:
             gradient = report.blocks[name].gradient
             elsewhere = [d for d in report.diagnoses if d.kind == "swapped" and _is_of(d, name)]
+            wrong.append(name)
+            if report.blocks[name].verdict == Verdict.PASS:
+                # Either two mistakes cancel, or another gradient was changed after its use.
+                continue
             if elsewhere:
                 diagnoses += [d for d in elsewhere if d not in diagnoses]
             else:
-                told, more = _of_layer(forward, name, claim, check, known)
+                truth = alone.blocks[name].numerical.reshape(-1)
+                told, more = _of_layer(forward, name, claim, truth, check, known)
                 evaluations += more
                 diagnoses += [d.named(gradient) for d in told or alone.diagnoses]
-            wrong.append(name)
         elif failed:
             right.append(name)
     labels = {name: block.gradient for name, block in report.blocks.items()}
@@ -419,7 +446,7 @@ def _is_of(diagnosis: Diagnosis, name: str) -> bool:
 
 
 def _of_layer(
-    forward: _Pass, name: str, claim: Array, check: Check, known: Names
+    forward: _Pass, name: str, claim: Array, truth: Array, check: Check, known: Names
 ) -> tuple[list[Diagnosis], int]:
     """Mistakes that the other values of the forward pass give away, and evaluations."""
     values = forward.recording.values
@@ -431,10 +458,16 @@ def _of_layer(
         return [Diagnosis(kind, name, entries, entries, sure, evidence, KINDS[kind].hint)]
 
     if at is None:
-        for key, value in [*values.items(), *known.data]:
-            for product in _products(forward.cotangents.values(), value, np.shape(claim)):
-                if _same(claim, product):
-                    return says("wrong-input", f"is made with {key} for its input"), 0
+        made = [*_products(forward.cotangents, [*values.items(), *known.data], np.shape(claim))]
+        due = [(of, key) for of, key, array in made if _same(truth, array.ravel(), 1e-6)]
+        for of, key, array in made:
+            if not _same(claim, array):
+                continue
+            others = [other for other, its in due if its == key and other != of]
+            if others:
+                words = f"is made with `d{of}` in place of `d{others[0]}`"
+                return says("another-block", words), 0
+            return says("wrong-input", f"is made with {key} for its input"), 0
         return [], 0
     for key, cotangent in forward.cotangents.items():
         if key != name and _same(claim, cotangent):
@@ -450,20 +483,52 @@ def _of_layer(
     return [], evaluations
 
 
-def _products(cotangents: Iterable[Array], value: Array, shape: tuple[int, ...]) -> Iterator[Array]:
-    """Products of a cotangent and a value over the examples, in both layouts."""
-    for cotangent in cotangents:
+def _products(
+    cotangents: Mapping[str, Array], inputs: Iterable[tuple[str, Array]], shape: tuple[int, ...]
+) -> Iterator[tuple[str, str, Array]]:
+    """Products of a cotangent and a value over the examples, in both layouts, with their names."""
+    for (key, value), (of, cotangent) in product(inputs, cotangents.items()):
         if not cotangent.ndim == value.ndim == len(shape) == 2:
             continue
         if cotangent.shape[1] == value.shape[1] and (len(cotangent), len(value)) == shape:
-            yield cotangent @ value.T
+            yield of, key, cotangent @ value.T
         if len(cotangent) == len(value) and (value.shape[1], cotangent.shape[1]) == shape:
-            yield value.T @ cotangent
+            yield of, key, value.T @ cotangent
 
 
-def _same(claim: Array, values: Array) -> bool:
+def _same(claim: Array, values: Array, close: float = 1e-9) -> bool:
     """Whether two arrays are equal up to rounding."""
     size = np.abs(values).max(initial=0.0)
     if np.shape(claim) != values.shape or not size > 0:
         return False
-    return bool(np.abs(claim - values).max() <= 1e-9 * size)
+    return bool(np.abs(claim - values).max() <= close * size)
+
+
+def _other_convention(
+    report: GradientReport, forward: _Pass, spec: Intermediates, known: Names
+) -> Diagnosis | None:
+    """One factor in all gradients of intermediates, where those of the parameters are right."""
+    inner = {name: block for name, block in report.blocks.items() if name in forward.claims}
+    outer = [block for name, block in report.blocks.items() if name not in inner]
+    if any(block.verdict == Verdict.FAIL for block in outer):
+        return None
+    factors = []
+    for block in inner.values():
+        came, due, error = block.analytic, block.numerical, block.error
+        found = fitted_factor(came, due, error) if block.entries else None
+        if not found or not (np.abs(came - found[0] * due) <= abs(found[0]) * error + 1e-12).all():
+            return None
+        factors.append(float(np.real(found[0])))
+    c = factors[0]
+    named = known.examples_of(c) or known.examples_of(1 / c)
+    alike = max(abs(factor - c) for factor in factors) <= 1e-6 * abs(c)
+    if not alike or c < 0 or abs(c - 1) <= 1e-6 or not (named or len(factors) > 1):
+        return None
+    scale, entries = c * spec.scale, sum(block.entries for block in inner.values())
+    name = next(iter(known.of_factor(scale)), "")
+    labels = ", ".join(f"`{block.label}`" for block in inner.values())
+    evidence = f"{labels} belong to {scale:.6g} times the cost" + (f"; {name}" if name else "")
+    hint = f"declare it, as Intermediates(..., scale={scale:.6g}), or divide them by it"
+    return Diagnosis(
+        "convention", None, entries, entries, sureness(entries - 1, entries), evidence, hint
+    )

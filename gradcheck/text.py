@@ -140,9 +140,13 @@ def _blamed(report: GradientReport) -> list[str]:
     if not report.blame:
         return []
     lines = []
+    right = {block.gradient for block in report.blocks.values() if block.verdict == Verdict.PASS}
     for equation in report.blame.equations[:SHOWN]:
         text = report.blame.texts.get(equation, f"the equation of {equation}")
-        lines.append(f"  {text}   <- wrong, given what it is computed from")
+        told = "wrong, given what it is computed from"
+        if equation in right:
+            told = "does not follow from what it is computed from, and is right"
+        lines.append(f"  {text}   <- {told}")
     if report.blame.inherited:
         names = some(report.blame.inherited, quote="")
         lines.append(f"  inherited: {names}, right for the wrong gradients they are made from")

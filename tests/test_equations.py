@@ -188,8 +188,10 @@ def test_without_the_convention_the_gradients_of_intermediates_are_too_large():
 
     report = check_gradient(cost, backward, params, args=args, intermediates=("Z1", "Z2"))
 
-    kinds = {(d.block, d.kind) for d in report.diagnoses}
-    assert ("Z2", "sum-for-mean") in kinds
+    (diagnosis,) = report.diagnoses
+    assert (diagnosis.kind, diagnosis.block, diagnosis.sure) == ("convention", None, "certain")
+    assert "`dZ2`, `dZ1` belong to 7 times the cost" in str(report)
+    assert "scale=7" in diagnosis.hint
 
 
 def test_a_forgotten_intermediate_is_missed():

@@ -194,7 +194,8 @@ def _structural(
     kind: str, block: str | None, explains: int, entries: int, evidence: str, hint: str = ""
 ) -> Diagnosis:
     told = evidence.removeprefix("the gradient ")
-    told = told.partition("` ")[2] if block and "` " in told else told
+    told = told.partition("` ")[2] if block and told.startswith("`") else told
+    told = "is missing from the gradient" if kind == "missing-block" and block else told
     return Diagnosis(kind, block, explains, entries, "certain", told, hint or KINDS[kind].hint)
 
 

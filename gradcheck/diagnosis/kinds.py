@@ -250,6 +250,12 @@ KINDS = {
         "dW2 = 1/m * dZ2 @ Z1.T  # for A1.T",
         adds=True,
     ),
+    "convention": Kind(
+        "the gradients of the intermediates are right, in another convention than declared",
+        "declare it: Intermediates(..., scale=m)",
+        "dZ2 = A2 - Y  # of the summed loss, for a cost that is its mean",
+        adds=True,
+    ),
     "precision": Kind(
         "it has the digits of a shorter number",
         "compute it in double precision throughout",
