@@ -21,6 +21,7 @@ WITH_PROBES = {
     "activation-derivative-doubled",
     "activation-derivative-missing",
     "activation-derivative-of-another",
+    "convention",
     "wrong-input",
 }
 """Kinds that a check without probes cannot give; tests/test_equations.py has them."""

@@ -142,7 +142,8 @@ def _in_company(name: str, blocks: Mapping[str, list[Diagnosis]]) -> list[Diagno
     """The diagnoses of one block, of equals those first that larger blocks have: one cause."""
     own = blocks[name]
     company = {d[0].kind for d in blocks.values() if d[0].entries > own[0].entries}
-    return sorted(own, key=lambda d: (d.sure != own[0].sure, d.kind not in company))
+    told = own[0].kind != "unexplained"
+    return sorted(own, key=lambda d: (told and d.sure != own[0].sure, d.kind not in company))
 
 
 def _once(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:

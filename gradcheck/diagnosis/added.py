@@ -78,8 +78,11 @@ def _of_penalty(
             not setting.names.scalars and (is_short(c, close) or is_short(1 / c, close))
         )
         kinds = [whole, "regulariser-factor"] if plain else ["regulariser-factor", whole]
+        # A scalar in place of 1, as the C of a support vector machine.
+        swapped = setting.names.of_scalar(1 + c, size)
+        kinds = ["regulariser-factor", whole] if swapped else kinds
         # A term that is a multiple of the parameter by chance has no such factor.
-        if not names and not plain:
+        if not names and not plain and not swapped:
             kinds.insert(0, "unexplained")
         yield from ((kind, words, hint if kind in kinds[-2:] else "") for kind in kinds)
 
