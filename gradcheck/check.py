@@ -31,7 +31,7 @@ from gradcheck.diagnosis.names import Names
 from gradcheck.differences import Point
 from gradcheck.equations import Intermediates, judged, named
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.functions import Cost, Function, as_scalar, split_pair
+from gradcheck.functions import Cost, Function, as_scalar, parameter_name, split_pair
 from gradcheck.noise import Values
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.probes import unprobed
@@ -72,7 +72,8 @@ def check_gradient(
         NamedTuple or dataclass may call the gradient of ``W1`` either ``W1`` or ``dW1``.
         None if `jac` is true.
     params : array, or mapping, sequence, NamedTuple or dataclass of such, nested
-        The point, as arrays of floats. Never changed; the callables get copies.
+        The point, as arrays of floats. Never changed; the callables get copies. One bare array
+        goes by the name that `cost` has for it: ``w`` in ``def cost(w)``.
     args : tuple
         Further arguments of both callables.
     jac : bool
@@ -121,7 +122,8 @@ def check_gradient(
     sizes = check_dimensions(dimensions)
 
     def known() -> Names:
-        shapes = [(block.name, block.shape) for block in flatten(params)[0].blocks]
+        layout, _ = flatten(params, parameter_name(cost))
+        shapes = [(block.name, block.shape) for block in layout.blocks]
         return Names.of(cost, params=shapes, args=args, dimensions=sizes)
 
     with unprobed():
@@ -139,7 +141,7 @@ def check_gradient(
             return whole(cost, grad, params)
         spec = named(intermediates)
         report = whole(cost, grad, params, more=True)
-        layout, x = flatten(params)
+        layout, x = flatten(params, parameter_name(cost))
         if jac:
             cost, grad = split_pair(cost)
         if callable(grad):
@@ -187,7 +189,7 @@ def checked(
     -------
     GradientReport
     """
-    layout, x = flatten(params)
+    layout, x = flatten(params, parameter_name(cost))
     names = _selected(layout, wrt)
     if jac:
         if grad is not None:

@@ -79,7 +79,7 @@ def test_second_and_third_derivatives_are_measured(handed):
     check_gradient(lambda W: np.sum(np.exp(W)), lambda W: 2 * np.exp(W), W)
     places = np.array([1, 4])
 
-    second, third = evidence._curvature(handed["point"], block(handed, "x"), places)
+    second, third = evidence._curvature(handed["point"], block(handed, "W"), places)
 
     # A few roundings of the cost in each value, over the smaller of both steps to the power of
     # the derivative; what the larger one leaves of the series, h^2 / 2 at most, is less.
@@ -102,7 +102,7 @@ def test_second_and_third_derivatives_are_measured(handed):
 def test_penalty_is_seen_where_it_outgrows_the_loss(loss, due, handed):
     check_gradient(lambda W: loss(W) + 0.15 * np.sum(W**2), np.ones_like(W), W)
 
-    found = evidence._quadratic(handed["point"], block(handed, "x"), np.full(W.shape, np.nan))
+    found = evidence._quadratic(handed["point"], block(handed, "W"), np.full(W.shape, np.nan))
 
     assert found == pytest.approx(due, rel=1e-5, nan_ok=True)
 
@@ -119,7 +119,7 @@ def test_least_squares_are_no_penalty_unless_they_are_least_at_0(center, due, ha
     b = np.array([0.5, -1.0, 2.0])
     check_gradient(lambda b: np.sum((b - center) ** 2) / 2, np.zeros(3), b)
 
-    found = evidence._quadratic(handed["point"], block(handed, "x"), b - center)
+    found = evidence._quadratic(handed["point"], block(handed, "b"), b - center)
 
     assert found == pytest.approx(due, rel=1e-5, nan_ok=True)
 
