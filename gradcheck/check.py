@@ -251,14 +251,8 @@ def checked(
         elsewhere=elsewhere,
         inner=inner,
     )
-    data = ", ".join(f"{name} {array.shape}" for name, array in names_of.data[:6])
-    reproduce = f"the same call again, at the point {zlib.crc32(x.tobytes()):08x}"
-    return replace(
-        report,
-        diagnoses=diagnoses,
-        evaluations=f.evaluations,
-        reproduce=f"{reproduce}, with {data}" if data else reproduce,
-    )
+    reproduce = _again(f, x, names_of, known)
+    return replace(report, diagnoses=diagnoses, evaluations=f.evaluations, reproduce=reproduce)
 
 
 @watched
@@ -408,6 +402,16 @@ def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> lis
     if again == value or any(finding.code == "nondeterministic" for finding in findings):
         return []
     return [structure.of_drift(f.name, value, again)]
+
+
+def _again(f: Cost, x: Values, names: Names, known: Callable[[], Names]) -> str:
+    """How to repeat a check: its point, and the data that it needs."""
+    f(x)
+    # What a call makes anew is a cache of the user's, and no data.
+    kept = {id(array) for _, array in known().data}
+    data = [f"{name} {array.shape}" for name, array in names.data if id(array) in kept]
+    again = f"the same call again, at the point {zlib.crc32(x.tobytes()):08x}"
+    return f"{again}, with {', '.join(data[:6])}" if data else again
 
 
 def _recognised(claim: Claim, comparison: Comparison, findings: list[Finding]) -> list[Finding]:
