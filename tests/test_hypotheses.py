@@ -246,7 +246,8 @@ CENTERED = AT - AT.mean(axis=0)
 DROPPED = {
     "mean": np.array([0.3, -1.0, 2.0, 0.1]) + 0 * AT,
     "standard deviation": np.array([0.3, -1.0, 2.0, 0.1]) * CENTERED,
-    "both": np.array([0.3, -1.0, 2.0, 0.1]) + np.array([1.0, 0.2, -0.5, 0.7]) * CENTERED,
+    "mean and standard deviation": np.array([0.3, -1.0, 2.0, 0.1])
+    + np.array([1.0, 0.2, -0.5, 0.7]) * CENTERED,
 }
 
 

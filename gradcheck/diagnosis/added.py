@@ -214,7 +214,11 @@ def normalisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
             for words, fitted, terms in (
                 (f"a constant along {along}, as without the term of the mean", mean, 1),
                 (f"{scaled}, as without the term of the standard deviation", part, 1),
-                (f"a constant and {scaled}, as with both terms forgotten", mean + part, 2),
+                (
+                    f"a constant and {scaled}, as without the terms of mean and standard deviation",
+                    mean + part,
+                    2,
+                ),
             ):
                 predicted, width = suspect.truth + fitted, suspect.bar + suspect.bar.max()
                 told, free = f"is off by {words}", terms * x.size // n

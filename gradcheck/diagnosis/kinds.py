@@ -213,7 +213,6 @@ KINDS = {
         "a term of the mean or of the standard deviation is missing, or there twice",
         "dx = (dxh - mean(dxh) - xh * mean(dxh * xh)) / std, for xh = (x - mean(x)) / std",
         "dx = dxh / std  # mean and std depend on x too",
-        adds=True,
     ),
     "clipped": Kind(
         "it is limited in size",
@@ -236,7 +235,6 @@ KINDS = {
         "the activation's derivative is taken at another value",
         "g' is taken at Z; written by the output, such as 1 - A^2, at A",
         "dZ1 = W2.T @ dZ2 * g1_prime(A1)",
-        adds=True,
     ),
     "activation-derivative-doubled": Kind(
         "an activation's derivative is multiplied in twice",
