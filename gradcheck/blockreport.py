@@ -270,6 +270,9 @@ class BlockReport:
         wrong &= np.isfinite(self.analytic)
         count = self.count(Verdict.FAIL)
         text = f"{count} of {self.entries} {'entry' if self.entries == 1 else 'entries'} wrong"
+        off = np.abs(self.analytic - self.numerical) > self.error
+        if ((self.reasons == "skipped") & off).any():
+            text = f"at least {text}"
         if not wrong.any():
             return text
         analytic, numerical = self.analytic[wrong], self.numerical[wrong]

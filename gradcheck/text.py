@@ -62,12 +62,16 @@ def as_text(report: GradientReport, *, color: bool = False) -> str:
     color : bool
         Whether to mark the verdict for a terminal.
     """
-    lines = _passed(report) if report.verdict == Verdict.PASS else _not_passed(report)
-    if report.larger:
-        lines = [report.larger, "the smallest draw that fails, where much looks alike:", *lines]
-    lines = [part for line in lines for part in _wrapped(line)]
-    if len(lines) > LINES:
-        # The end tells how to go on, so that the middle is left out.
+    lines: list[str] = []
+    # As much of each part as there is room for, so that none is cut in the middle.
+    for most in range(SHOWN, 0, -1):
+        lines = _passed(report) if report.verdict == Verdict.PASS else _not_passed(report, most)
+        if report.larger:
+            lines = [report.larger, "the smallest draw that fails, where much looks alike:", *lines]
+        lines = [part for line in lines for part in _wrapped(line)]
+        if len(lines) <= LINES:
+            break
+    else:
         lines = [*lines[: LINES - 4], "  ... more in `report.blocks`", *lines[-3:]]
     if "\n" in report.reproduce and report.verdict != Verdict.PASS:
         lines += ["  reproduce:", *report.reproduce.splitlines()]
@@ -84,7 +88,8 @@ def _passed(report: GradientReport) -> list[str]:
     return lines + _warnings(report)
 
 
-def _not_passed(report: GradientReport) -> list[str]:
+def _not_passed(report: GradientReport, most: int) -> list[str]:
+    """The lines of a report that is no pass, with so many findings, blocks, causes at most."""
     errors = [f for f in report.findings if f.severity == "error"]
     causes = [d for d in report.diagnoses if not _is_said(d, errors)]
     first = errors[0].block if errors else None
@@ -99,15 +104,16 @@ def _not_passed(report: GradientReport) -> list[str]:
         lines = [f"{report.verdict}: {head.sentence}{rest}"]
     else:
         lines = [f"{report.verdict}: {_summary(report)}"]
-    lines += _blamed(report)
+    lines += _blamed(report, most)
     if report.approximate:
         lines.append(f"  note: the gradient was declared approximate to {report.approximate:.1e}")
-    for finding in errors[1:SHOWN]:
+    for finding in errors[1:most]:
         lines += str(finding).splitlines()
-    if len(errors) > SHOWN:
-        lines.append(f"and {len(errors) - SHOWN} more findings, in `report.findings`")
-    lines += _table(report) + _details(report)
-    lines += _explained(causes, head, errors[:SHOWN]) + _warnings(report)
+    if len(errors) > most:
+        more = counted(len(errors) - most, "more finding")
+        lines.append(f"and {more}, in `report.findings`")
+    lines += _table(report, most) + _details(report, most)
+    lines += _explained(causes, head, errors[:most], most) + _warnings(report)
     if report.reproduce and "\n" not in report.reproduce:
         lines.append(f"  reproduce: {report.reproduce}")
     return lines
@@ -135,13 +141,13 @@ def _predicate(finding: Finding) -> str:
     return finding.message.partition("` ")[2]
 
 
-def _blamed(report: GradientReport) -> list[str]:
+def _blamed(report: GradientReport, most: int) -> list[str]:
     """The equations to blame as they should read, and what inherits their mistakes."""
     if not report.blame:
         return []
     lines = []
     right = {block.gradient for block in report.blocks.values() if block.verdict == Verdict.PASS}
-    for equation in report.blame.equations[:SHOWN]:
+    for equation in report.blame.equations[:most]:
         text = report.blame.texts.get(equation, f"the equation of {equation}")
         told = "wrong, given what it is computed from"
         if equation in right:
@@ -154,7 +160,7 @@ def _blamed(report: GradientReport) -> list[str]:
 
 
 def _explained(
-    causes: Sequence[Diagnosis], head: Diagnosis | None, errors: Sequence[Finding]
+    causes: Sequence[Diagnosis], head: Diagnosis | None, errors: Sequence[Finding], most: int
 ) -> list[str]:
     """The diagnoses, without the sentence of the one in the headline and without repetitions."""
     lines: list[str] = []
@@ -162,7 +168,7 @@ def _explained(
     shapes = {finding.block: _predicate(finding) for finding in errors}
     # That nothing explains a block is said in the headline alone.
     causes = [c for c in causes if c is head or c.kind != "unexplained"]
-    for k, cause in enumerate(causes[:SHOWN]):
+    for k, cause in enumerate(causes[:most]):
         before = causes[k - 1] if k else None
         same = before is not None and cause.block == before.block
         again = same and before is not None and cause.evidence == before.evidence
@@ -179,8 +185,8 @@ def _explained(
         if cause.hint not in told:
             lines.append(f"  help: {cause.hint}")
         told.add(cause.hint)
-    if len(causes) > SHOWN:
-        lines.append(f"  and {len(causes) - SHOWN} more, in `report.diagnoses`")
+    if len(causes) > most:
+        lines.append(f"  and {len(causes) - most} more, in `report.diagnoses`")
     return lines
 
 
@@ -237,7 +243,7 @@ def _coverage(report: GradientReport) -> list[str]:
     return lines
 
 
-def _table(report: GradientReport) -> list[str]:
+def _table(report: GradientReport, most: int) -> list[str]:
     if not report.blocks:
         return []
     rows = [("block", "shape", "verdict", "resolution", "")]
@@ -252,8 +258,9 @@ def _table(report: GradientReport) -> list[str]:
                 _remark(report, block),
             )
         )
-    if len(rows) > 13:
-        bad = [row for row in rows[1:] if row[2] != "PASS"][:12]
+    room = 12 if most == SHOWN else 2 * most
+    if len(rows) > room + 1:
+        bad = [row for row in rows[1:] if row[2] != "PASS"][:room]
         rest = len(rows) - 1 - len(bad)
         rows = [rows[0], *bad, (f"and {rest} more blocks", "", "", "", "")]
     wide = [max(len(row[k]) for row in rows) for k in range(4)]
@@ -278,14 +285,14 @@ def _remark(report: GradientReport, block: BlockReport) -> str:
     return "" if block.entries else "not compared"
 
 
-def _details(report: GradientReport) -> list[str]:
+def _details(report: GradientReport, most: int) -> list[str]:
     lines: list[str] = []
     blamed = report.diagnoses[0].block if report.blame and report.diagnoses else None
     for block in sorted(report.blocks.values(), key=lambda block: block.name != blamed):
-        if block.verdict == Verdict.PASS or not block.entries or len(lines) >= 2 * SHOWN:
+        if block.verdict == Verdict.PASS or not block.entries or len(lines) >= 2 * most:
             continue
-        shown = [e for e in block.worst(SHOWN) if e.verdict != Verdict.PASS]
-        lines += [f"  {entry}" for entry in shown[: 2 if lines else SHOWN]]
+        shown = [e for e in block.worst(most) if e.verdict != Verdict.PASS]
+        lines += [f"  {entry}" for entry in shown[: 2 if lines else most]]
     return lines
 
 

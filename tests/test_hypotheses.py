@@ -243,11 +243,11 @@ def test_any_factor_is_found_with_its_value(c, seed):
 
 
 CENTERED = AT - AT.mean(axis=0)
+A, B = np.array([[0.3, -1.0, 2.0, 0.1], [1.0, 0.2, -0.5, 0.7]])
 DROPPED = {
-    "mean": np.array([0.3, -1.0, 2.0, 0.1]) + 0 * AT,
-    "standard deviation": np.array([0.3, -1.0, 2.0, 0.1]) * CENTERED,
-    "mean and standard deviation": np.array([0.3, -1.0, 2.0, 0.1])
-    + np.array([1.0, 0.2, -0.5, 0.7]) * CENTERED,
+    "mean": A + 0 * AT,
+    "standard deviation": A * CENTERED,
+    "mean and standard deviation": A + B * CENTERED,
 }
 
 

@@ -42,7 +42,8 @@ def penalties(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             # Signs that are all alike are a constant, which may be another's.
             named = ";" in words and np.ptp(base) > 0
             free = 0.5 if named or (";" in words and base.size == 1) else 1
-            if base.size > 1 or free < 1:
+            constant = not power and np.ptp(base) == 0 and ";" not in words
+            if free < 1 or (base.size > 1 and not constant):
                 yield Guess(kind, words, predicted, suspect.bar, free=free, hint=hint)
 
 

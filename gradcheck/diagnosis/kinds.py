@@ -191,7 +191,6 @@ KINDS = {
         "one example is missing, or counts twice",
         "look for a slice that drops an example",
         "dW = dZ[:, 1:] @ X[:, 1:].T / m",
-        adds=True,
     ),
     "ratio-by-row": Kind(
         "each row is off by a factor of its own",

@@ -19,7 +19,12 @@ def roundings(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         return
     if suspect.name in setting.stepping:
         off = np.abs(claim - truth).max()
-        evidence = f"moves in steps, of about {off / np.abs(truth).max():.0e} of its largest entry"
+        share = off / np.abs(truth).max()
+        evidence = f"moves in steps, of about {share:.0e} of its largest entry"
+        for kind in (np.float32, np.float16):
+            if 1e-3 * np.finfo(kind).eps < share < 8 * np.finfo(kind).eps:
+                evidence += f", as numbers of {np.dtype(kind)} do"
+                break
         yield Guess("precision", evidence, truth, np.full(claim.shape, off), free=-claim.size)
         return
     with np.errstate(all="ignore"):

@@ -54,8 +54,7 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         evidence = f"is {size}; {'; or '.join(rest[:2])}"
         yield Guess("constant-ratio", evidence, predicted, width, free=0.5)
         if np.real(c) < 0:
-            words = f"has the wrong sign, and is {size}; {rest[0]}"
-            yield Guess("sign", words, predicted, width, free=0.5)
+            yield Guess("sign", evidence, predicted, width, free=0.5)
         elif not counts and setting.names.data:
             yield from counted(setting.names.of_size, *OF_OTHERS)
     elif not counts:
