@@ -27,10 +27,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.blockreport import BlockReport
-from gradcheck.diagnosis import Diagnosis, of_findings
+from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.fitting import fitted_factor
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.diagnosis.suspect import sureness
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from gradcheck.comparison import Comparison
-from gradcheck.diagnosis import Diagnosis, diagnose, of_findings
+from gradcheck.diagnosis import Diagnosis, diagnose
 from gradcheck.diagnosis.ablation import Examples, penalty_of
 from gradcheck.diagnosis.elsewhere import Elsewhere
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.patterns import PLACES
+from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.diagnosis.suspect import Setting, Suspect
 from gradcheck.differences import FIRST, Indices, Nature, Point, first_pass
 from gradcheck.functions import Cost
