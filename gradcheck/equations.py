@@ -339,7 +339,11 @@ def _blamed(
     labels = {name: block.gradient for name, block in report.blocks.items()}
     computed = {name: _equation(labels[name], labels, forward, spec) for name in wrong}
     equations = list(computed.values())
-    kinds = {computed[d.block]: d.kind for d in reversed(diagnoses) if d.block in computed}
+    kinds = {
+        computed[d.block]: "" if " in place of `d" in d.evidence else d.kind
+        for d in reversed(diagnoses)
+        if d.block in computed
+    }
     blame = Blame(
         equations=tuple(dict.fromkeys(equations)),
         inherited=tuple(labels[name] for name in right),
@@ -466,8 +470,9 @@ def _of_layer(
                 continue
             others = [other for other, its in due if its == key and other != of]
             if others:
+                # The term that is wrong is the gradient, and not what it is multiplied with.
                 words = f"is made with `d{of}` in place of `d{others[0]}`"
-                return says("another-block", words), 0
+                return says("wrong-input", words), 0
             return says("wrong-input", f"is made with {key} for its input"), 0
         return [], 0
     for key, cotangent in forward.cotangents.items():

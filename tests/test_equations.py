@@ -254,3 +254,54 @@ def test_bad_intermediates_are_refused(intermediates, message):
 def test_bad_scale_is_refused(scale):
     with pytest.raises(InvalidInput, match="`scale`"):
         Intermediates("Z1", scale=scale)
+
+
+def test_a_gradient_made_with_another_cotangent_is_not_said_to_have_another_input():
+    report = check({"dW1": "1 / m * dA1 @ X.T"}, names=("Z1", "A1", "Z2"))
+
+    assert report.equation == "dW1"
+    assert str(report.diagnoses[0]) == "`dW1` is made with `dA1` in place of `dZ1`"
+
+
+def test_a_gradient_that_is_right_is_not_told_wrong_beside_one_that_is_not():
+    cost, backward, params, args = network()
+
+    def doubled(p, X, Y):
+        found = backward(p, X, Y)
+        return {**found, "dZ1": 2 * found["dZ1"]}
+
+    report = check_gradient(
+        cost, doubled, params, args=args, intermediates=Intermediates(("Z1", "Z2"), scale=M)
+    )
+
+    assert {d.block for d in report.diagnoses} == {"Z1"}
+    told = "dW1   <- does not follow from what it is computed from, and is right"
+    assert f"the equation of {told}" in str(report)
+
+
+def test_a_cost_that_runs_its_forward_pass_twice_needs_no_second_gradient():
+    w = {"w": np.array([0.5, -3.0])}
+
+    def loss(p):
+        return np.sum(probe("z", p["w"] ** 2))
+
+    def twice(p):
+        return loss(p) - 0 * loss({"w": 2 * p["w"]})
+
+    def backward(p):
+        return {"dz": np.ones(2), "dw": 2 * p["w"]}
+
+    assert check_gradient(twice, backward, w, intermediates="z")
+
+
+def test_a_forgotten_intermediate_has_a_diagnosis_and_no_numbers():
+    w = {"w": np.array([0.5, -3.0])}
+
+    def loss(p):
+        return np.sum(probe("z", p["w"] ** 2))
+
+    report = check_gradient(loss, lambda p: {"dw": 2 * p["w"]}, w, intermediates="z")
+
+    assert [(d.kind, d.block) for d in report.diagnoses] == [("missing-block", "z")]
+    assert report.blocks["z"].entries == 0
+    assert not report.blame.equations

@@ -179,3 +179,87 @@ def test_report_fits_on_one_screen(name, count):
 
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 100
+
+
+def layer(p):
+    """Two blocks of one shape, and what the cost keeps of its last call."""
+    kept["Z"] = p["W"] @ DATA + p["b"]
+    return np.sum(np.tanh(kept["Z"]) ** 2) + np.sum(np.cos(p["V"] @ DATA))
+
+
+def of_layer(p):
+    A = np.tanh(p["W"] @ DATA + p["b"])
+    dZ = 2 * A * (1 - A**2)
+    return {
+        "W": dZ @ DATA.T,
+        "V": -np.sin(p["V"] @ DATA) @ DATA.T,
+        "b": dZ.sum(axis=1, keepdims=True),
+    }
+
+
+kept = {}
+DATA = np.random.default_rng(0).normal(size=(3, 7))
+SHAPES = {"W": (2, 3), "V": (2, 3), "b": (2, 1)}
+LAYER = {name: np.random.default_rng(1).normal(size=shape) for name, shape in SHAPES.items()}
+LAYER["V"] = LAYER["V"] + 1
+
+
+def text_of(change):
+    return str(check_gradient(layer, lambda p: {**of_layer(p), **change(of_layer(p))}, LAYER))
+
+
+def test_two_blocks_that_are_swapped_are_told_once():
+    text = text_of(lambda g: {"W": g["V"], "V": g["W"]})
+
+    assert text.startswith("FAIL: `gradient of W` and `V` have each other's gradient\n")
+    assert text.count("each other") == 1
+
+
+def test_caches_of_the_cost_are_not_listed_as_data():
+    text = text_of(lambda g: {"W": 3 * g["W"]})
+
+    assert text.splitlines()[-1].endswith(", with DATA (3, 7)")
+
+
+def test_nothing_is_said_of_how_sure_it_is_that_nothing_explains_a_block():
+    text = text_of(lambda g: {"W": np.cos(9 * g["W"])})
+
+    assert "is off in 6 of 6 entries" in text
+    assert not re.search("certain|likely|possible|explains 0", text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda g: {"b": g["W"]},
+        lambda g: {"b": np.ones((2, 5))},
+        lambda g: {"b": g["b"][:, 0]},
+        lambda g: {"b": np.array(2.0)},
+        lambda g: {"W": g["W"].T},
+        lambda g: {"W": -2 * g["W"]},
+        lambda g: {"W": 2 * g["W"], "b": None},
+    ],
+)
+def test_no_line_is_said_twice_and_none_explains_0(change):
+    lines = text_of(change).splitlines()
+
+    assert len(lines) == len(set(lines))
+    assert not any("explains 0" in line for line in lines)
+
+
+def test_shape_is_told_with_its_cause_in_the_headline():
+    text = text_of(lambda g: {"b": g["W"]})
+
+    assert " ".join(text.splitlines()[:2]).startswith(
+        "FAIL[not-summed]: `gradient of b` has shape (2, 3), expected (2, 1), and is the gradient"
+    )
+    assert "exchange" not in text
+    assert "look at the names where it is computed and returned" in text
+
+
+def test_block_of_one_entry_has_no_sure_diagnosis():
+    report = check_gradient(lambda s: s**3, lambda s: 1.7 * 3 * s**2, 1.3)
+
+    assert [d.sure for d in report.diagnoses] == ["possible", "possible"]
+    assert str(report).startswith("FAIL: `gradient of s` is 1.7 times too large\n")
+    assert "  or: a factor is wrong (possible, explains 1 of 1 entry)" in str(report)

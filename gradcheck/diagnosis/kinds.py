@@ -242,10 +242,9 @@ KINDS = {
         adds=True,
     ),
     "wrong-input": Kind(
-        "the gradient that comes in is multiplied by another value than the layer's input",
-        "use the value that the forward pass multiplies the parameter with",
+        "it is made with another factor than its equation has",
+        "use the gradient and the value that the equation multiplies",
         "dW2 = 1/m * dZ2 @ Z1.T  # for A1.T",
-        adds=True,
     ),
     "convention": Kind(
         "the gradients of the intermediates are right, in another convention than declared",
