@@ -17,7 +17,7 @@ from gradcheck.diagnosis.fitting import (
     times,
 )
 from gradcheck.diagnosis.names import CLOSE
-from gradcheck.diagnosis.suspect import Guess, Setting, Suspect
+from gradcheck.diagnosis.suspect import Array, Guess, Setting, Suspect
 from gradcheck.verdict import FLOOR
 
 __all__ = ["mixtures", "normalisations", "offsets", "penalties", "terms"]
@@ -169,6 +169,12 @@ def mixtures(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             yield Guess(kind, told, predicted, width, free=len(terms))
 
 
+def _cancels(array: Array, axes: tuple[int, ...]) -> bool:
+    """Whether an array has no mean along some axes, beside its size."""
+    mean, size = np.mean(array, axis=axes), np.mean(np.abs(array), axis=axes)
+    return bool((np.abs(mean) <= NEARLY * size).all())
+
+
 def terms(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A residual that is a multiple of an array at hand: a term that stands beside others."""
     residual = suspect.claim - suspect.truth
@@ -192,11 +198,16 @@ def terms(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
                 yield Guess("unexplained", told, predicted, suspect.bar, free=1, hint=hint)
 
 
+NEARLY = 1e-2
+"""Share of the whole that counts as nothing: a small number is added to the variance."""
+
+
 def normalisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     """A residual that is constant along an axis, or a multiple of the standardised block there.
 
     What has the mean taken off and is divided by the standard deviation has a gradient of three
-    terms, and a term forgotten leaves such a residual: Ioffe and Szegedy (2015), section 3.
+    terms, and a term forgotten leaves such a residual: Ioffe and Szegedy (2015), section 3. The
+    gradient that is due has neither part itself.
     """
     x, residual = suspect.at, suspect.claim - suspect.truth
     if np.iscomplexobj(residual) or not suspect.known.all() or not 2 <= x.ndim <= 4:
@@ -210,6 +221,8 @@ def normalisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
             spread = np.mean(centered**2, axis=axes, keepdims=True)
             mean = residual.mean(axis=axes, keepdims=True) + 0 * x
             part = np.mean(residual * centered, axis=axes, keepdims=True) * centered / spread
+            if not all(_cancels(base * suspect.truth, axes) for base in (1.0, centered)):
+                continue
             along = axes_in_words(axes)
             scaled = f"a multiple of `{suspect.name}` standardised along {along}"
             for words, fitted, terms in (
