@@ -11,9 +11,9 @@ import numpy as np
 from gradcheck.diagnosis.fitting import (
     axes_in_words,
     fitted_factor,
-    is_short,
     layouts,
     number,
+    stands_in_code,
     times,
 )
 from gradcheck.diagnosis.names import CLOSE
@@ -75,9 +75,7 @@ def _of_penalty(
         plain = (names and setting.names.is_plain(abs(c), size)) or any(
             abs(abs(c) - k) <= size * k for k in (0.5, 1.0, 2.0)
         )
-        plain = plain or (
-            not setting.names.scalars and (is_short(c, close) or is_short(1 / c, close))
-        )
+        plain = plain or (not setting.names.scalars and stands_in_code(c, close))
         kinds = [whole, "regulariser-factor"] if plain else ["regulariser-factor", whole]
         # A scalar in place of 1, as the C of a support vector machine.
         swapped = setting.names.of_scalar(1 + c, size)

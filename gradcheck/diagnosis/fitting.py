@@ -21,10 +21,10 @@ __all__ = [
     "LONG",
     "axes_in_words",
     "fitted_factor",
-    "is_short",
     "layouts",
     "number",
     "rescaled",
+    "stands_in_code",
     "times",
 ]
 
@@ -70,7 +70,12 @@ def rescaled(
         yield replace(scaled, evidence=f"{words}, {size}")
 
 
-def is_short(x: float, close: float) -> bool:
+def stands_in_code(x: float, close: float) -> bool:
+    """Whether a number, or its inverse, is one of few digits."""
+    return _is_short(x, close) or _is_short(1 / x, close)
+
+
+def _is_short(x: float, close: float) -> bool:
     """Whether a number has two digits, as those that stand in code have."""
     return bool(abs(float(f"{x:.2g}") - x) <= close * abs(x))
 
@@ -90,7 +95,7 @@ def times(c: complex) -> str:
         return f"{size:.6g} times what is due"
     if size >= 1:
         return f"{size:.6g} times too large" if size > 1.01 else f"too large by {share}"
-    if size < 0.99 and is_short(size, 1e-9) and not is_short(1 / size, 1e-9):
+    if size < 0.99 and _is_short(size, 1e-9) and not _is_short(1 / size, 1e-9):
         return f"{size:.6g} times what is due"
     return f"{1 / size:.6g} times too small" if size < 0.99 else f"too small by {share}"
 

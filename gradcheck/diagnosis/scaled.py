@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.diagnosis.fitting import LONG, fitted_factor, is_short, number, times
+from gradcheck.diagnosis.fitting import LONG, fitted_factor, number, stands_in_code, times
 from gradcheck.diagnosis.names import SIMPLE
 from gradcheck.diagnosis.suspect import Guess, Setting, Suspect
 
@@ -57,16 +58,15 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             yield Guess("sign", evidence, predicted, width, free=0.5)
         elif not counts and setting.names.data:
             yield from counted(setting.names.of_size, *OF_OTHERS)
+    elif counts and not examples:
+        # A size that a factor is by chance is none that is summed over.
+        yield replace(counts[0], kind="constant-ratio", hint="")
     elif not counts:
         norm = float(np.linalg.norm(suspect.claim))
         if suspect.claim.size > 1 and _is_round(norm):
             yield Guess("clipped", f"is scaled to the norm {norm:.6g}", predicted, width, free=0.5)
         # Of few digits, a factor may stand in the code; whole, it may be a number of terms.
-        free = (
-            0.5
-            if (is_short(abs(c), close) or is_short(abs(1 / c), close)) and suspect.count > 1
-            else 1
-        )
+        free = 0.5 if stands_in_code(abs(c), close) and suspect.count > 1 else 1
         yield Guess("constant-ratio", f"is {size}", predicted, width, free=free)
         for kind, n, hint in zip(
             ("sum-for-mean", "mean-for-sum"), np.real([c, 1 / c]), OF_OTHERS, strict=True
