@@ -43,10 +43,10 @@ of the entry, may be due to what makes it jump. Of inner solvers stopped early, 
 seen were up to 6e-3 of the block, mostly up to 35 jumps and never beyond 300."""
 
 SMALL = 1e-6
-"""An entry below this share of the largest, if that is beyond `DISTANT`, may have a scale of its own,
-for which the others' steps are too long. It is not blamed unless steps as small as itself bear that
-out, and it does not pass if they know another slope. (Beside entries of size 1 it is dust, such as
-the 6e-17 of ``cos(pi / 2)``.)"""
+"""An entry below this share of the largest, if that is beyond `DISTANT`, may have a scale of its
+own, for which the others' steps are too long. It is not blamed unless steps as small as itself bear
+that out, and it does not pass if they know another slope. (Beside entries of size 1 it is dust,
+such as the 6e-17 of ``cos(pi / 2)``.)"""
 
 
 @dataclass(frozen=True)

@@ -376,13 +376,13 @@ def on_circle(point: Point, entries: Indices) -> Differences:
 
 
 NEARBY = 2.0 ** (FIRST[1] - COARSEST)
-"""Slopes grow by so much, from the finer step of the first pass to the coarsest of the ladder, where
-they grow as the step, as at a minimum. Where they grow by more, as those of ``exp(800 x)``, the
-larger ones say nothing of the point."""
+"""Slopes grow by so much, from the finer step of the first pass to the coarsest of the ladder,
+where they grow as the step, as at a minimum. Where they grow by more, as those of ``exp(800 x)``,
+the larger ones say nothing of the point."""
 
 
 def steepness(steps: Steps) -> Values:
-    """Largest one-sided slope over the coarser of the ladder's steps, as far as it means the point."""
+    """Largest slope to a side over the ladder's coarser steps, as far as it means the point."""
     coarse = slice(0, (FIRST[1] - COARSEST) // 2 + 1)
     slopes = np.abs([steps.left[coarse], steps.right[coarse]])
     slopes = np.where(np.isfinite(slopes), slopes, 0.0).max(axis=0)

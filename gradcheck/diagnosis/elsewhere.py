@@ -183,7 +183,7 @@ class Elsewhere:
         bend, of_half = start - 2 * middle + end, start - 2 * quarter + middle
         if not abs(bend) > 1e3 * max(point.noise.sigma[0], rounding) + own:
             return []
-        # A jump on the way looks like a bend, but not like one that falls as the square of the step.
+        # A jump on the way looks like a bend, but not like one that falls as the step squared.
         if not 1 / 8 < of_half / bend < 1 / 2:
             return []
         return [structure.of_constancy([self.claim.labels[name] for name in self.claim.values])]
