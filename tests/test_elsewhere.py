@@ -199,7 +199,7 @@ def test_gradient_that_differs_at_each_call_fails_as_nondeterministic_and_nothin
     assert [(f.code, f.severity) for f in report.findings] == [("nondeterministic", "error")]
     assert [d.kind for d in report.diagnoses] == ["nondeterministic"]
     decided = Verdict.PASS if first and factor == 1 else Verdict.FAIL
-    assert set(report.blocks["x"].verdicts) == {decided}
+    assert set(report.blocks["u"].verdicts) == {decided}
 
 
 def test_every_block_that_differs_between_some_two_calls_is_named():
