@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gradcheck.blockreport import BlockReport, Entry
     from gradcheck.check import assert_gradient, check_gradient
     from gradcheck.diagnosis import Diagnosis
     from gradcheck.equations import Intermediates
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from gradcheck.probes import probe
     from gradcheck.report import (
         Blame,
-        BlockReport,
-        Entry,
         GradientError,
         GradientInconclusive,
         GradientReport,
@@ -75,9 +74,9 @@ __all__ = [
 
 _HOME = {
     "Blame": "report",
-    "BlockReport": "report",
+    "BlockReport": "blockreport",
     "Diagnosis": "diagnosis",
-    "Entry": "report",
+    "Entry": "blockreport",
     "Finding": "structure",
     "GradientError": "report",
     "GradientInconclusive": "report",

@@ -31,7 +31,7 @@ from gradcheck.diagnosis.names import Names
 from gradcheck.differences import Point
 from gradcheck.equations import Intermediates, judged, named
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.functions import Cost, Function, as_scalar, split_pair
+from gradcheck.functions import Cost, Function, as_scalar, parameter_name, split_pair
 from gradcheck.noise import Values
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.probes import unprobed
@@ -72,7 +72,8 @@ def check_gradient(
         NamedTuple or dataclass may call the gradient of ``W1`` either ``W1`` or ``dW1``.
         None if `jac` is true.
     params : array, or mapping, sequence, NamedTuple or dataclass of such, nested
-        The point, as arrays of floats. Never changed; the callables get copies.
+        The point, as arrays of floats. Never changed; the callables get copies. One bare array
+        goes by the name that `cost` has for it: ``w`` in ``def cost(w)``.
     args : tuple
         Further arguments of both callables.
     jac : bool
@@ -122,7 +123,8 @@ def check_gradient(
     sizes = check_dimensions(dimensions)
 
     def known() -> Names:
-        shapes = [(block.name, block.shape) for block in flatten(params)[0].blocks]
+        layout, _ = flatten(params, parameter_name(cost))
+        shapes = [(block.name, block.shape) for block in layout.blocks]
         return Names.of(cost, params=shapes, args=args, dimensions=sizes)
 
     with unprobed():
@@ -140,7 +142,7 @@ def check_gradient(
             return whole(cost, grad, params)
         spec = named(intermediates)
         report = whole(cost, grad, params, more=True)
-        layout, x = flatten(params)
+        layout, x = flatten(params, parameter_name(cost))
         if jac:
             cost, grad = split_pair(cost)
         if callable(grad):
@@ -188,7 +190,7 @@ def checked(
     -------
     GradientReport
     """
-    layout, x = flatten(params)
+    layout, x = flatten(params, parameter_name(cost))
     names = _selected(layout, wrt)
     if jac:
         if grad is not None:
@@ -253,14 +255,8 @@ def checked(
         elsewhere=elsewhere,
         inner=inner,
     )
-    data = ", ".join(f"{name} {array.shape}" for name, array in names_of.data[:6])
-    reproduce = f"the same call again, at the point {zlib.crc32(x.tobytes()):08x}"
-    return replace(
-        report,
-        diagnoses=diagnoses,
-        evaluations=f.evaluations,
-        reproduce=f"{reproduce}, with {data}" if data else reproduce,
-    )
+    reproduce = _again(f, x, names_of, known)
+    return replace(report, diagnoses=diagnoses, evaluations=f.evaluations, reproduce=reproduce)
 
 
 @watched
@@ -406,6 +402,16 @@ def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> lis
     if again == value or any(finding.code == "nondeterministic" for finding in findings):
         return []
     return [structure.of_drift(f.name, value, again)]
+
+
+def _again(f: Cost, x: Values, names: Names, known: Callable[[], Names]) -> str:
+    """How to repeat a check: its point, and the data that it needs."""
+    f(x)
+    # What a call makes anew is a cache of the user's, and no data.
+    kept = {id(array) for _, array in known().data}
+    data = [f"{name} {array.shape}" for name, array in names.data if id(array) in kept]
+    again = f"the same call again, at the point {zlib.crc32(x.tobytes()):08x}"
+    return f"{again}, with {', '.join(data[:6])}" if data else again
 
 
 def _recognised(

@@ -21,20 +21,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from gradcheck.diagnosis import Diagnosis, Sure
-from gradcheck.diagnosis.hypotheses import CERTAIN
+from gradcheck.blockreport import BlockReport
+from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import CLOSE, Names
+from gradcheck.diagnosis.suspect import Sure, sureness
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays
 from gradcheck.parameters import Layout
 from gradcheck.passes import Pass, claimed, meetings, over
 from gradcheck.probes import recorded
-from gradcheck.report import Blame, BlockReport, GradientReport, overall
+from gradcheck.report import Blame, GradientReport, overall
 from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict
 
@@ -266,7 +268,8 @@ def _judgement(
         if elsewhere:
             diagnoses += [d for d in elsewhere if d not in diagnoses]
         else:
-            told, more = _of_layer(forward, name, claim, check, known)
+            truth = alone.blocks[name].numerical.reshape(-1)
+            told, more = _of_layer(forward, name, claim, truth, check, known)
             evaluations += more
             diagnoses += [d.named(gradient) for d in told or alone.diagnoses]
     return _Judgement(wrong, right, inherited, diagnoses, evaluations, scale)
@@ -348,12 +351,9 @@ def _of_convention(
     hint = f"if that is your convention, declare it: Intermediates({names!r}, scale={scale:.12g})"
     if scale == 1:
         hint = "if that is your convention, leave `scale` out of Intermediates(...)"
-    kind = "sign" if judged.scale == -1 else "constant-ratio"
-    kind = "sum-for-mean" if known.examples_of(judged.scale) else kind
-    kind = "mean-for-sum" if known.examples_of(1 / judged.scale) else kind
     entries = sum(block.entries for block in excused)
     sure: Sure = "likely" if named or len(excused) > 1 else "possible"
-    return Diagnosis(kind, None, entries, entries, sure, evidence, hint)
+    return Diagnosis("convention", None, entries, entries, sure, evidence, hint)
 
 
 def _blamed(
@@ -363,7 +363,12 @@ def _blamed(
     found = _judged_twice(report, forward, check, known)
     labels = {name: block.gradient for name, block in report.blocks.items()}
     computed = {name: _equation(labels[name], labels, forward, spec) for name in found.wrong}
-    kinds = {computed[d.block]: d.kind for d in reversed(found.diagnoses) if d.block in computed}
+    # Of what is made with another gradient, that gradient is the wrong term, and not the input.
+    kinds = {
+        computed[d.block]: "" if " in place of `d" in d.evidence else d.kind
+        for d in reversed(found.diagnoses)
+        if d.block in computed
+    }
     equations = dict.fromkeys(computed[name] for name in found.wrong if name not in found.right)
     blame = Blame(
         equations=tuple(equations),
@@ -490,7 +495,7 @@ def _is_of(diagnosis: Diagnosis, name: str) -> bool:
 
 
 def _of_layer(
-    forward: Pass, name: str, claim: Array, check: Check, known: Names
+    forward: Pass, name: str, claim: Array, truth: Array, check: Check, known: Names
 ) -> tuple[list[Diagnosis], int]:
     """Mistakes that the other values of the forward pass give away, and evaluations."""
     values = forward.recording.values
@@ -498,14 +503,20 @@ def _of_layer(
 
     def says(kind: str, evidence: str) -> list[Diagnosis]:
         entries = int(np.size(claim))
-        sure: Sure = "certain" if entries >= CERTAIN else "likely"
+        sure = sureness(entries, entries)
         return [Diagnosis(kind, name, entries, entries, sure, evidence, KINDS[kind].hint)]
 
     if at is None:
-        for key, value in [*values.items(), *known.data]:
-            for product in _products(forward.cotangents.values(), value, np.shape(claim)):
-                if _same(claim, product):
-                    return says("wrong-input", f"is made with {key} for its input"), 0
+        made = [*_products(forward.cotangents, [*values.items(), *known.data], np.shape(claim))]
+        due = [(of, key) for of, key, array in made if _same(truth, array.ravel(), 1e-6)]
+        for of, key, array in made:
+            if not _same(claim, array):
+                continue
+            others = [other for other, its in due if its == key and other != of]
+            if others:
+                words = f"is made with `d{of}` in place of `d{others[0]}`"
+                return says("wrong-input", words), 0
+            return says("wrong-input", f"is made with {key} for its input"), 0
         return [], 0
     for key, cotangent in forward.cotangents.items():
         if key != name and _same(claim, cotangent):
@@ -521,20 +532,22 @@ def _of_layer(
     return [], evaluations
 
 
-def _products(cotangents: Iterable[Array], value: Array, shape: tuple[int, ...]) -> Iterator[Array]:
-    """Products of a cotangent and a value over the examples, in both layouts."""
-    for cotangent in cotangents:
+def _products(
+    cotangents: Mapping[str, Array], inputs: Iterable[tuple[str, Array]], shape: tuple[int, ...]
+) -> Iterator[tuple[str, str, Array]]:
+    """Products of a cotangent and a value over the examples, in both layouts, with their names."""
+    for (key, value), (of, cotangent) in product(inputs, cotangents.items()):
         if not cotangent.ndim == value.ndim == len(shape) == 2:
             continue
         if cotangent.shape[1] == value.shape[1] and (len(cotangent), len(value)) == shape:
-            yield cotangent @ value.T
+            yield of, key, cotangent @ value.T
         if len(cotangent) == len(value) and (value.shape[1], cotangent.shape[1]) == shape:
-            yield value.T @ cotangent
+            yield of, key, value.T @ cotangent
 
 
-def _same(claim: Array, values: Array) -> bool:
+def _same(claim: Array, values: Array, close: float = 1e-9) -> bool:
     """Whether two arrays are equal up to rounding."""
     size = np.abs(values).max(initial=0.0)
     if np.shape(claim) != values.shape or not size > 0:
         return False
-    return bool(np.abs(claim - values).max() <= 1e-9 * size)
+    return bool(np.abs(claim - values).max() <= close * size)

@@ -9,6 +9,8 @@ difference zero.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import numbers
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,9 +22,44 @@ from numpy.typing import NDArray
 
 from gradcheck.bounds import Bounds
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.parameters import Layout, children, rebuilt
+from gradcheck.parameters import ROOT, Layout, children, rebuilt
 
-__all__ = ["AT_ONCE", "Cost", "Function", "as_scalar", "copy_arrays", "in_short", "split_pair"]
+__all__ = [
+    "AT_ONCE",
+    "Cost",
+    "Function",
+    "as_scalar",
+    "copy_arrays",
+    "in_short",
+    "parameter_name",
+    "split_pair",
+]
+
+
+def parameter_name(call: Any) -> str:
+    """What a cost calls its parameters, by its first argument; ``x`` where no name is its own.
+
+    >>> parameter_name(lambda w: w**2)
+    'w'
+    >>> parameter_name(np.sum)
+    'x'
+    """
+    function = call
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function) and callable(function):
+        function = function.__call__
+    if not inspect.isfunction(function) and not inspect.ismethod(function):
+        return ROOT
+    try:
+        first = next(iter(inspect.signature(call).parameters.values()), None)
+    except (TypeError, ValueError):
+        return ROOT
+    positional = first is not None and first.kind in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    return first.name if first and positional and not first.name.startswith("_") else ROOT
 
 
 class Function:

@@ -22,9 +22,10 @@ import numpy as np
 from gradcheck import noise
 from gradcheck.check import check_gradient, check_options
 from gradcheck.comparison import Comparison, Rules, compare
-from gradcheck.diagnosis import diagnose, of_findings
-from gradcheck.diagnosis.hypotheses import Setting, Suspect
+from gradcheck.diagnosis import diagnose
 from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.shapes import of_findings
+from gradcheck.diagnosis.suspect import Setting, Suspect
 from gradcheck.differences import Point, extrapolated
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import Function, as_scalar, copy_arrays

@@ -27,9 +27,10 @@ import numpy as np
 from gradcheck import structure
 from gradcheck.check import check_dimensions, check_options, checked
 from gradcheck.comparison import Rules
-from gradcheck.diagnosis import Diagnosis, of_findings
+from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays, in_short
 from gradcheck.noise import Values

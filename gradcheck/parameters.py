@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from gradcheck.errors import InvalidInput, InvalidType
 
-__all__ = ["Block", "Layout", "children", "flatten", "path_name", "rebuilt"]
+__all__ = ["ROOT", "Block", "Layout", "children", "flatten", "path_name", "rebuilt"]
 
 ROOT = "x"
-"""Name of the block when the parameters are one bare array."""
+"""Name of the block when the parameters are one bare array without another name."""
 
 Key = tuple[str, Any]
 """One step into a structure: the kind of container ("key", "index", "field") and the key."""
@@ -137,13 +137,15 @@ class Layout:
         return spacing
 
 
-def flatten(params: Any) -> tuple[Layout, NDArray[Any]]:
+def flatten(params: Any, root: str = ROOT) -> tuple[Layout, NDArray[Any]]:
     """Named blocks of `params`, and all their numbers in one vector.
 
     Parameters
     ----------
     params : array, or mapping, sequence, NamedTuple or dataclass of such, nested
         Leaves are arrays of floats or complex numbers, or single such numbers.
+    root : str
+        Name of the block if the parameters are one bare array.
 
     Returns
     -------
@@ -169,7 +171,7 @@ def flatten(params: Any) -> tuple[Layout, NDArray[Any]]:
                 kind = type(node)
                 return lambda x: tuple.__new__(kind, [make(x) for make in makers])
             return lambda x: rebuilt(node, [make(x) for make in makers])
-        name = path_name(path)
+        name = path_name(path) if path else root
         array = _leaf(name, node)
         flat: NDArray[Any] = array.ravel()
         if array.dtype.kind == "c":

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.blockreport import BlockReport
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import copy_arrays
 from gradcheck.parameters import Block, Layout, children
 from gradcheck.probes import Recording, recorded
-from gradcheck.report import BlockReport
 from gradcheck.structure import Finding
 from gradcheck.verdict import Verdict
 

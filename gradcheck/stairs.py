@@ -17,7 +17,9 @@ from gradcheck.noise import Values
 __all__ = ["hidden_in_stairs"]
 
 HALVINGS = 12
-"""Of the stretch in which a jump is looked for: a slope across the rest is 4096 times lower."""
+"""Of the stretch in which a jump is looked for, at least: a slope across the rest is 4096 times
+lower. They go on until the rest is as short as the step at which the derivative is known: what
+rises gently in as little is no jump, however it may swing on the way, as ``sin(1e9 x)`` does."""
 
 STEEP = 64.0
 """So many times as steep as the difference at issue, across that rest, is a jump."""
@@ -77,6 +79,7 @@ def _hidden(
                 int(column),
                 side * reach,
                 rate=side * derivative[row, column],
+                least=known.step[row, column],
                 enough=off[row, column] / BESIDE,
             )
             hidden = BESIDE * height / distance
@@ -86,7 +89,13 @@ def _hidden(
 
 
 def _jump(
-    point: Point, entry: int, column: int, reach: float, rate: float, enough: float
+    point: Point,
+    entry: int,
+    column: int,
+    reach: float,
+    rate: float,
+    least: float,
+    enough: float,
 ) -> tuple[float, float, float]:
     """What may be the nearest jump on the way, the stretch it is in, and its distance.
 
@@ -99,6 +108,8 @@ def _jump(
         How far, with its sign.
     rate : float
         By how much the function grows with the distance, near the point.
+    least : float
+        A step along which it is known to be smooth.
     enough : float
         A rise beyond that, over the distance, that is worth looking into.
     """
@@ -110,7 +121,8 @@ def _jump(
 
     near, far = 0.0, abs(reach)
     at_near, at_far = float(point.value[column]), value(far)
-    for _ in range(HALVINGS):
+    over = np.log2(abs(reach) / least) if least > 0 else 0.0
+    for _ in range(max(HALVINGS, int(np.ceil(over)) if np.isfinite(over) else 0)):
         middle = (near + far) / 2
         at_middle, half = value(middle), (far - near) / 2
         if abs(at_middle - at_near - rate * half) > enough * half:

@@ -289,7 +289,7 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
     array = np.asarray(leaf)
     if array.shape != block.shape:
         code, note, remedy = _shape_story(block, label, array.shape)
-        axis = _axis_of_examples(block.shape, array.shape)
+        axis = axis_of_examples(block.shape, array.shape)
         if axis == 1 and _grown(array):
             axis, code = None, "wrong-shape"
             note = "a rank-1 array added to a column makes such a matrix"
@@ -353,7 +353,7 @@ def _grown(array: NDArray[Any]) -> bool:
     return square and bool(array.dtype.kind in "fc" and (array == array[0]).all())
 
 
-def _axis_of_examples(due: tuple[int, ...], came: tuple[int, ...]) -> int | None:
+def axis_of_examples(due: tuple[int, ...], came: tuple[int, ...]) -> int | None:
     """The axis along which a matrix may have one bias for each example; None if there is none."""
     if len(came) != 2:
         return None

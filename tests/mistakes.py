@@ -1148,7 +1148,7 @@ MISTAKES = (
         f.factorisation,
         "sign of the residual",
         edit("R = U @ V.T - X", "R = X - U @ V.T"),
-        {"unexplained"},
+        {"unexplained", "sign"},
         "U V",
     ),
     Mistake(

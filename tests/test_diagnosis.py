@@ -21,6 +21,7 @@ WITH_PROBES = {
     "activation-derivative-doubled",
     "activation-derivative-missing",
     "activation-derivative-of-another",
+    "convention",
     "wrong-input",
 }
 """Kinds that a check without probes cannot give; tests/test_equations.py has them."""
@@ -137,6 +138,7 @@ EXAMPLES = {
     "regulariser-missing": Example("W", lambda g, p, X, Y: {"W": g["W"] - LAM * p["W"]}),
     "regulariser-doubled": Example("W", lambda g, p, X, Y: {"W": g["W"] + LAM * p["W"]}),
     "regulariser-factor": Example("W", lambda g, p, X, Y: {"W": g["W"] - LAM * 6 / 7 * p["W"]}),
+    "regulariser-not-due": Example("V", lambda g, p, X, Y: {"V": g["V"] + 0.2 * p["V"]}),
     "regulariser-on-bias": Example("b", lambda g, p, X, Y: {"b": g["b"] + LAM * p["b"]}),
     "constant-residual": Example("V", lambda g, p, X, Y: {"V": g["V"] + 0.13}),
     "single-entry": Example("W", lambda g, p, X, Y: {"W": changed(g["W"], (1, 2), 0.0)}),
@@ -165,7 +167,21 @@ def noisy():
     return wrong(lambda g, p, X, Y: {"b": g["b"] * (1 + next(calls))})
 
 
+def standardised(x):
+    std = x.std(axis=0)
+    return (x - x.mean(axis=0)) / std, ((x - x.mean(axis=0)) / std, std)
+
+
+def without_the_mean(dout, cache):
+    """The gradient of `standardised` without the second of its three terms."""
+    xh, std = cache
+    return (dout - xh * np.mean(dout * xh, axis=0)) / std
+
+
 OTHERS = {
+    "normalisation-term": lambda: check_vjp(
+        standardised, without_the_mean, np.random.default_rng(0).normal(size=(6, 3))
+    ),
     "stale-cache": lambda: report_of(lambda p, X, Y: right(drawn(1)[0], X, Y)),
     "nondeterministic": lambda: report_of(noisy()),
     "wrong-structure": lambda: report_of(lambda p, X, Y: list(right(p, X, Y).values())),
@@ -401,3 +417,71 @@ def test_entries_of_a_large_block_that_are_not_refined_count_as_wrong_too():
     (diagnosis,) = report.diagnoses
     assert diagnosis.kind == "unexplained"
     assert "is off in 300 of 300 entries" in diagnosis.evidence
+
+
+def of_rows(change):
+    """The gradient of a bias in the layout of examples in rows, as `change` makes it of theirs."""
+    rng = np.random.default_rng(3)
+    A, Y = rng.normal(size=(9, 4)), rng.normal(size=(9, 3))
+    params = {"W": rng.normal(size=(4, 3)), "b": rng.normal(size=(1, 3))}
+
+    def gradient(p):
+        R = (A @ p["W"] + p["b"] - Y) / 9
+        return {"W": A.T @ R, "b": change(R)}
+
+    return check_gradient(lambda p: np.sum((A @ p["W"] + p["b"] - Y) ** 2) / 18, gradient, params)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda R: R.sum(axis=0), "keepdims-forgotten"),
+        (lambda R: R, "not-summed"),
+        (lambda R: R * 9, "not-summed"),
+        (lambda R: R.sum(axis=1, keepdims=True), "summed-over-wrong-axis"),
+        (lambda R: R.sum(), "summed-over-all-axes"),
+        (lambda R: np.full((1, 3), R.sum()), "summed-over-all-axes"),
+    ],
+)
+def test_bias_of_examples_in_rows_is_told_what_to_write(change, kind):
+    report = of_rows(change)
+
+    (diagnosis,) = report.diagnoses
+    assert (diagnosis.kind, diagnosis.block, diagnosis.sure) == (kind, "b", "certain")
+    assert "axis=0" in str(report)
+    assert "axis=1" not in str(report)
+    assert ("divide" in diagnosis.hint) == ("the mean of" in diagnosis.evidence)
+
+
+def test_columns_that_are_no_examples_are_not_said_to_be_unsummed():
+    report = report_of(wrong(lambda g, p, X, Y: {"b": np.ones((4, 5))}))
+
+    assert [(d.kind, d.explains) for d in report.diagnoses] == [("wrong-shape", 0)]
+
+
+def test_penalty_on_a_bias_of_least_squares_is_no_penalty_of_the_cost():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(3, 9)), rng.normal(size=(2, 9))
+    params = {"W": rng.normal(size=(2, 3)), "b": rng.normal(size=(2, 1))}
+
+    def gradient(p):
+        R = p["W"] @ X + p["b"] - Y
+        return {"W": R @ X.T, "b": R.sum(axis=1, keepdims=True) + 0.3 * p["b"]}
+
+    report = check_gradient(lambda p: np.sum((p["W"] @ X + p["b"] - Y) ** 2) / 2, gradient, params)
+
+    (diagnosis,) = report.diagnoses
+    assert (diagnosis.kind, diagnosis.hint) == ("regulariser-on-bias", "subtract 0.3 * b")
+
+
+def test_factor_without_a_name_is_not_certainly_that_of_the_loss():
+    """One residual, as of one example, scales all blocks alike too."""
+    c = 1.37123
+
+    report = check_gradient(
+        lambda p: np.sum(np.sin(p["a"])) * p["b"],
+        lambda p: {"a": c * np.cos(p["a"]) * p["b"], "b": c * np.sum(np.sin(p["a"]))},
+        {"a": np.array([0.3, 1.0, 2.0, -0.4, 0.7]), "b": np.array(1.2)},
+    )
+
+    assert [(d.kind, d.sure) for d in report.diagnoses] == [("scaled-loss", "likely")]

@@ -228,7 +228,7 @@ def test_another_convention_than_the_declared_one_is_named_and_no_equation_is_bl
     assert report.verdict == Verdict.FAIL
     assert said in str(diagnosis)
     assert "scale=7" in diagnosis.hint
-    assert (diagnosis.block, diagnosis.sure) == (None, "likely")
+    assert (diagnosis.kind, diagnosis.block, diagnosis.sure) == ("convention", None, "likely")
     assert (report.equation, report.blame.equations, report.blame.inherited) == (None, (), ())
     assert "<- " not in str(report)
 
@@ -257,6 +257,7 @@ def test_a_mistake_is_found_beside_a_convention_that_is_not_declared(name, equat
     report = by(1, {name: equation})
 
     convention, mistake = report.diagnoses[:2]
+    assert (convention.kind, convention.block) == ("convention", None)
     assert "7 times the cost" in str(convention)
     assert "parameters are right" not in str(convention)
     assert (mistake.block, mistake.kind) == (name[1:], kind)
@@ -419,3 +420,10 @@ def test_bad_intermediates_are_refused(intermediates, message):
 def test_bad_scale_is_refused(scale):
     with pytest.raises(InvalidInput, match="`scale`"):
         Intermediates("Z1", scale=scale)
+
+
+def test_a_gradient_made_with_another_cotangent_is_not_said_to_have_another_input():
+    report = check({"dW1": "1 / m * dA1 @ X.T"}, names=("Z1", "A1", "Z2"))
+
+    assert report.equation == "dW1"
+    assert str(report.diagnoses[0]) == "`dW1` is made with `dA1` in place of `dZ1`"

@@ -79,7 +79,7 @@ def test_second_and_third_derivatives_are_measured(handed):
     check_gradient(lambda W: np.sum(np.exp(W)), lambda W: 2 * np.exp(W), W)
     places = np.array([1, 4])
 
-    second, third = evidence._curvature(handed["point"], block(handed, "x"), places)
+    second, third = evidence._curvature(handed["point"], block(handed, "W"), places)
 
     # A few roundings of the cost in each value, over the smaller of both steps to the power of
     # the derivative; what the larger one leaves of the series, h^2 / 2 at most, is less.
@@ -102,16 +102,26 @@ def test_second_and_third_derivatives_are_measured(handed):
 def test_penalty_is_seen_where_it_outgrows_the_loss(loss, due, handed):
     check_gradient(lambda W: loss(W) + 0.15 * np.sum(W**2), np.ones_like(W), W)
 
-    assert evidence._quadratic(handed["point"], block(handed, "x")) == pytest.approx(
-        due, rel=1e-5, nan_ok=True
-    )
+    found = evidence._quadratic(handed["point"], block(handed, "W"), np.full(W.shape, np.nan))
+
+    assert found == pytest.approx(due, rel=1e-5, nan_ok=True)
 
 
 @pytest.mark.parametrize("at", [np.array([2.0]), np.zeros(3)], ids=["one entry", "at 0"])
 def test_penalty_cannot_be_seen_without_directions(at, handed):
     check_gradient(lambda x: np.sum(x**2 + x), np.zeros_like(at), at)
 
-    assert np.isnan(evidence._quadratic(handed["point"], block(handed, "x")))
+    assert np.isnan(evidence._quadratic(handed["point"], block(handed, "x"), 2 * at + 1))
+
+
+@pytest.mark.parametrize(("center", "due"), [(0.0, 1.0), (0.5, np.nan)])
+def test_least_squares_are_no_penalty_unless_they_are_least_at_0(center, due, handed):
+    b = np.array([0.5, -1.0, 2.0])
+    check_gradient(lambda b: np.sum((b - center) ** 2) / 2, np.zeros(3), b)
+
+    found = evidence._quadratic(handed["point"], block(handed, "b"), b - center)
+
+    assert found == pytest.approx(due, rel=1e-5, nan_ok=True)
 
 
 def test_shape_of_which_nothing_could_be_told_costs_no_evaluations():
@@ -123,4 +133,5 @@ def test_shape_of_which_nothing_could_be_told_costs_no_evaluations():
     alone = check_gradient(lambda b: np.sum(W**2) + np.sum(b**2), lambda b: 2 * b, params["b"])
 
     assert [d.kind for d in report.diagnoses] == ["wrong-shape"]
-    assert report.evaluations == alone.evaluations
+    # A failure takes one call more, which tells caches of the cost from its data.
+    assert report.evaluations == alone.evaluations + 1

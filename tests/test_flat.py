@@ -39,7 +39,8 @@ def test_a_wrong_entry_beside_a_much_larger_one_is_looked_at_closely(factor):
         np.array([0.5, -1.2]),
     )
 
-    assert report.blocks["x"].verdicts[0] == Verdict.FAIL
+    (block,) = report.blocks.values()
+    assert block.verdicts[0] == Verdict.FAIL
 
 
 def test_an_entry_without_room_between_its_bounds_does_not_spoil_the_others():

@@ -1,12 +1,13 @@
 """The user's callables are called with copies, counted, and never trusted."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from gradcheck.errors import InvalidInput, InvalidType
-from gradcheck.functions import Cost, Function, as_scalar, split_pair
+from gradcheck.functions import Cost, Function, as_scalar, parameter_name, split_pair
 from gradcheck.parameters import flatten
 
 X = np.array([1.0, 2.0, -3.0])
@@ -337,3 +338,32 @@ def test_anything_but_a_pair_is_refused(value):
     with pytest.raises(InvalidType, match=r"returns the pair \(value, gradient\)") as raised:
         f(X)
     assert str(raised.value).endswith(f"it returned {type(value).__name__}")
+
+
+class Model:
+    def loss(self, weights, X):
+        return 0.0
+
+    def __call__(self, theta):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda w: 0.0, "w"),
+        (lambda w, /, X: 0.0, "w"),
+        (partial(lambda X, w: 0.0, X), "w"),
+        (Model().loss, "weights"),
+        (Model(), "theta"),
+        (lambda *w: 0.0, "x"),
+        (lambda _: 0.0, "x"),
+        (lambda: 0.0, "x"),
+        (np.sum, "x"),
+        (np.cos, "x"),
+        (abs, "x"),
+        (None, "x"),
+    ],
+)
+def test_bare_parameters_go_by_the_name_that_the_cost_has_for_them(call, name):
+    assert parameter_name(call) == name

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gradcheck.diagnosis.hypotheses import ACTIVATIONS, OF_OUTPUT, Guess, Setting, Suspect, guesses
+from gradcheck.diagnosis.derived import ACTIVATIONS, OF_OUTPUT
+from gradcheck.diagnosis.hypotheses import guesses
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.suspect import Guess, Setting, Suspect
 
 RNG = np.random.default_rng(7)
 TRUTH, AT, ANOTHER = RNG.normal(size=(3, 4, 4))
@@ -23,10 +25,13 @@ def suspect(claim, truth=TRUTH, at=AT, bar=BAR):
     return Suspect("W", np.asarray(claim), truth, bar, at, np.abs(claim - truth) > bar)
 
 
-def kinds(claim, setting=None, **options):
+def found(claim, setting=None, **options):
     with np.errstate(all="ignore"):
-        found = guesses(suspect(claim, **options), setting or Setting())
-    return {guess.kind for guess in found}
+        return guesses(suspect(claim, **options), setting or Setting())
+
+
+def kinds(claim, setting=None, **options):
+    return {guess.kind for guess in found(claim, setting, **options)}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,11 @@ def test_activation_without_its_derivative_is_guessed_for_intermediates_alone(na
     truth = TRUTH * ACTIVATIONS[name][1](AT)
 
     assert "activation-derivative-missing" in kinds(TRUTH, INNER, truth=truth)
-    assert not any(kind.startswith("activation-") for kind in kinds(TRUTH, truth=truth))
+    of_parameter = {k for k in kinds(TRUTH, truth=truth) if k.startswith("activation-")}
+    # A matrix may itself go through one, as a table of embeddings does.
+    assert of_parameter == (
+        {"activation-derivative-missing"} if name in ("sigmoid", "tanh") else set()
+    )
 
 
 @pytest.mark.parametrize(
@@ -231,3 +240,65 @@ def test_any_factor_is_found_with_its_value(c, seed):
     predicted = [g.predicted for g in guesses(claim, Setting()) if g.kind == "constant-ratio"]
 
     np.testing.assert_allclose(predicted[0], c * truth, rtol=1e-9)
+
+
+CENTERED = AT - AT.mean(axis=0)
+A, B = np.array([[0.3, -1.0, 2.0, 0.1], [1.0, 0.2, -0.5, 0.7]])
+DROPPED = {
+    "mean": A + 0 * AT,
+    "standard deviation": A * CENTERED,
+    "mean and standard deviation": A + B * CENTERED,
+}
+
+
+@pytest.mark.parametrize("terms", DROPPED)
+def test_residual_that_a_forgotten_term_of_a_normalisation_leaves_is_guessed(terms):
+    due = TRUTH - TRUTH.mean(axis=0)
+    due -= CENTERED * np.sum(due * CENTERED, axis=0) / np.sum(CENTERED**2, axis=0)
+
+    (guess,) = [g for g in found(due + DROPPED[terms], truth=due) if "term" in g.kind]
+    assert terms in guess.evidence
+    assert "along axis 0" in guess.evidence
+    assert "normalisation-term" not in kinds(due + ANOTHER, truth=due)
+    assert "normalisation-term" not in kinds(TRUTH + DROPPED[terms])
+
+
+@pytest.mark.parametrize("slope", [0.01, 0.2])
+def test_slope_of_a_leaky_relu_is_read_off_what_is_wrong(slope):
+    due = np.where(AT > 0, 1.0, slope)
+
+    assert "activation-derivative-missing" in kinds(TRUTH, INNER, truth=TRUTH * due)
+    assert "activation-derivative-doubled" in kinds(TRUTH * due**2, INNER, truth=TRUTH * due)
+    of_tanh = kinds(TRUTH * (1 - np.tanh(AT) ** 2), INNER, truth=TRUTH * due)
+    assert {k for k in of_tanh if "activation" in k} == {"activation-derivative-of-another"}
+
+
+def test_relu_is_no_guess_where_something_is_due_below_0():
+    """Whatever came there would otherwise fit."""
+    due = np.where(AT > 0, 1.0, 0.5)
+
+    assert not any(
+        "`relu`" in g.evidence or " relu" in g.evidence.replace("leaky relu", "")
+        for g in found(TRUTH * due**2, INNER, truth=TRUTH * due)
+    )
+
+
+def test_forgotten_penalty_of_factor_1_is_one_and_not_unexplained():
+    setting = Setting(names=Names(scalars=(("C", 10.0),)))
+
+    assert found(TRUTH - AT, setting)[0].kind == "regulariser-missing"
+
+
+def test_penalty_that_the_cost_has_not_is_not_called_doubled():
+    setting = Setting(penalty=lambda name, power: 0.0 if power else np.nan)
+
+    assert kinds(TRUTH + 0.3 * AT, setting) == {"regulariser-not-due"}
+    assert kinds(TRUTH - 0.3 * AT, setting) == {"unexplained"}
+
+
+def test_factor_of_an_intermediate_is_a_derivative_and_no_parametrisation():
+    (guess,) = [g for g in found(TRUTH / (2 * AT), INNER) if "2 `W`" in g.evidence]
+
+    assert guess.kind == "activation-derivative-missing"
+    assert guess.evidence == "is 1/(2 `W`) times what is due"
+    assert kinds(TRUTH / (2 * AT)) == {"parametrisation"}

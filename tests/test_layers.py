@@ -309,3 +309,15 @@ def test_assert_vjp_raises_with_the_report():
     assert assert_vjp(*RIGHT["dense"]).verdict == Verdict.PASS
     with pytest.raises(GradientError, match="has the wrong sign"):
         assert_vjp(relu, lambda dout, x: -dout * (x > 0), x)
+
+
+def test_layer_that_draws_a_mask_in_each_call_is_told_that_and_nothing_of_its_cache():
+    rng = np.random.default_rng(0)
+
+    def forward(x):
+        mask = (rng.random(x.shape) < 0.5) * 2.0
+        return x * mask, mask
+
+    report = check_vjp(forward, lambda dout, mask: dout * mask, np.ones((6, 5)))
+
+    assert {f.code for f in report.findings} == {"nondeterministic"}

@@ -113,7 +113,7 @@ def test_examples_as_many_as_units_are_known_by_their_second_array():
     ("factor", "said"),
     [
         (11, "11 = columns of X"),
-        (-11, "-11 = -columns of X"),
+        (-11, "-11, 11 = columns of X"),
         (1 / 11, "1/11, 11 = columns of X"),
         (121, "11^2, 11 = columns of X"),
         (22, "2 * 11, 11 = columns of X"),
@@ -124,7 +124,7 @@ def test_examples_as_many_as_units_are_known_by_their_second_array():
         (8, "8 = 1/lam"),
         (0.125 / 11, "0.0113636 = lam/11, 11 = columns of X"),
         (0.875, "0.875 = 1 - lam"),
-        (2, "2, as the derivative of a square has"),
+        (2, "as without the 1/2 before a square"),
         (8 / 7, "1.14286 = 1/(1 - lam)"),
         (np.log(10), "ln 10"),
         (0.01, "1/100"),
@@ -158,7 +158,7 @@ def test_factor_of_a_penalty_is_a_scalar_over_a_size():
 def test_simple_names_of_a_factor_leave_no_room_for_far_fetched_ones():
     names = of(plain, X, 0.125, dimensions={"k": 4, "n": 2, "m": 8})
 
-    assert names.of_factor(2.0) == ["2 = n", "2, as the derivative of a square has"]
+    assert names.of_factor(2.0) == ["2 = n", "as without the 1/2 before a square"]
 
 
 def test_sizes_of_the_data_alone_are_positions_also_two_of_them_together():

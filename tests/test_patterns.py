@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradcheck.diagnosis.hypotheses import Setting, Suspect
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.patterns import patterns, where
+from gradcheck.diagnosis.suspect import Setting, Suspect
 
 RNG = np.random.default_rng(3)
 TRUTH, AT = RNG.normal(size=(2, 5, 4))
@@ -59,8 +59,8 @@ def changed(place, value):
         (
             np.where(TRUTH < 0, 2 * TRUTH, TRUTH),
             ["constant-ratio"],
-            "where what is due is negative is 2 times too large; 2, as the derivative of a square "
-            f"has; right in the other {np.sum(TRUTH > 0)}",
+            "where what is due is negative is 2 times too large; as without the 1/2 before a "
+            f"square; right in the other {np.sum(TRUTH > 0)}",
         ),
         (
             np.where(AT < 0, 0, TRUTH),

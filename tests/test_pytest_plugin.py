@@ -309,10 +309,10 @@ def test_what_a_function_raises_at_a_draw_is_shown_with_the_draw(run, line_of):
 
     shown = failures(result)
     assert shown[:2] == [
-        "`grad` raised KeyError at the point of the check: 'v'",
+        "`grad` raised KeyError at the point of the check: 'v', at w (1,)",
         ">   raise KeyError('v')",
     ]
-    assert "bound = bind(square, broken, arrays, wrt=('w',))" in shown
+    assert "bound = plan(square, broken, arrays, wrt=('w',)).at(arrays)" in shown
     assert shown[-1] == f"test_it.py:{line_of('raise KeyError')}: KeyError"
     assert not [line for line in shown if "strategies" in line or "functions.py" in line]
 

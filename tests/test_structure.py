@@ -224,9 +224,9 @@ def cases() -> dict[str, Case]:
             wrong("db1", lambda db1: db1 + 0j),
         ),
         "dtype real for complex": Case(
-            "error[dtype]: `gradient of x` has dtype float64, expected complex128\n"
+            "error[dtype]: `gradient of z` has dtype float64, expected complex128\n"
             "  note: the gradient of a real cost by a complex parameter z is dJ/dRe z + i dJ/dIm z",
-            "x",
+            "z",
             lambda z: 2 * z.real,
             lambda z: np.sum(np.abs(z) ** 2),
             params=np.array([1 + 2j, 3.0]),
@@ -434,7 +434,7 @@ def test_right_values_in_a_wrong_shape_fail_and_are_never_broadcast(due, came):
     assume(due != came)
 
     report = check_gradient(
-        lambda a: 2 * np.sum(a), lambda a: np.full(came, 2.0), np.full(due, 0.5)
+        lambda x: 2 * np.sum(x), lambda x: np.full(came, 2.0), np.full(due, 0.5)
     )
 
     assert report.verdict == report.blocks["x"].verdict == Verdict.FAIL
@@ -451,7 +451,7 @@ def test_wrong_values_in_a_wrong_shape_are_not_called_right(due, came):
     assume(due != came)
 
     report = check_gradient(
-        lambda a: 2 * np.sum(a), lambda a: np.full(came, 3.0), np.full(due, 0.5)
+        lambda x: 2 * np.sum(x), lambda x: np.full(came, 3.0), np.full(due, 0.5)
     )
 
     assert report.verdict == report.blocks["x"].verdict == Verdict.FAIL

@@ -211,6 +211,12 @@ REASONS = {
         "move the point, or say on_kink='accept' (--on-kink accept)",
         "np.maximum(x, 0.0) at x = 0",
     ),
+    "corner": Kind(
+        "kinks of several entries meet here; the limits of gradients nearby (Clarke's generalised "
+        "gradient) are a range, in which the claim may lie",
+        "check at another point, such as one whose weights are neither 0 nor tiny",
+        "np.sum(np.maximum(W @ X, 0)) at W = 0",
+    ),
     "jump": Kind(
         "the cost jumps at the point: it has no derivative there",
         "move the point, or look for a rounding or a comparison in the cost",

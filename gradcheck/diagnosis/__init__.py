@@ -3,7 +3,7 @@
 >>> right = np.array([[1.0, 2.0], [3.0, 5.0]])
 >>> for diagnosis in diagnose({"W": Suspect.of("W", right, claim_times=2.0)}, ["W"]):
 ...     print(diagnosis)
-`W` is 2 times too large; 2, as the derivative of a square has
+`W` is 2 times too large; as without the 1/2 before a square
 
 `hypotheses` predicts what each mistake would give; here the guesses that fit are weighed. A
 guess that explains many more numbers than it was free to choose is certain; where a block has
@@ -13,90 +13,30 @@ one entry many would fit, and all of them are named.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.diagnosis.hypotheses import CERTAIN, Array, Guess, Setting, Suspect, factors, guesses
+from gradcheck.diagnosis.cause import Diagnosis
+from gradcheck.diagnosis.hypotheses import guesses
 from gradcheck.diagnosis.kinds import KINDS
-from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.patterns import (
     at_kinks,
     of_example,
     patterns,
-    unexplained,
     unmeasured,
     where,
 )
-from gradcheck.structure import Finding
+from gradcheck.diagnosis.scaled import factors
+from gradcheck.diagnosis.suspect import CERTAIN, Array, Guess, Setting, Suspect, sureness
 
-__all__ = ["Diagnosis", "Sure", "diagnose", "of_findings"]
-
-Sure = Literal["certain", "likely", "possible"]
+__all__ = ["Diagnosis", "diagnose"]
 
 SHOWN = 4
 """Guesses of one block that are reported."""
 
-LIKELY = 0.5
-"""Entries that bear a guess out from which on it is likely: one with a name of its own."""
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """A kind of mistake that explains a wrong gradient.
-
-    Attributes
-    ----------
-    kind : str
-        Stable name, a key of `kinds.KINDS`; docs/diagnoses.md has them all.
-    block : str or None
-        The block, or the probed intermediate; None if it concerns all blocks alike.
-    explains, entries : int
-        Of so many entries whose derivative is known, so many are as the guess predicts.
-    sure : {"certain", "likely", "possible"}
-        Whether many more entries bear it out than it was fitted to, some, or none.
-    evidence : str
-        One line of fact, a predicate to the block's name.
-    hint : str
-        What to look at, or to write instead.
-    label : str
-        What the gradient calls the block, such as ``db1``.
-    """
-
-    kind: str
-    block: str | None
-    explains: int
-    entries: int
-    sure: Sure
-    evidence: str
-    hint: str
-    label: str = ""
-
-    def __str__(self) -> str:
-        if self.block:
-            return f"`{self.label or self.block}` {self.evidence}"
-        return self.evidence if self.evidence.startswith("`") else f"the gradient {self.evidence}"
-
-    @property
-    def sentence(self) -> str:
-        """The evidence, and the cause where that says more."""
-        kind = KINDS[self.kind]
-        return f"{self}: {kind.meaning}" if kind.adds else str(self)
-
-    @property
-    def meaning(self) -> str:
-        """What the kind means, in a few words."""
-        return KINDS[self.kind].meaning
-
-    def named(self, label: str) -> Diagnosis:
-        """The diagnosis of a block that the gradient calls `label`."""
-        return replace(self, label=label)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The diagnosis as plain data."""
-        names = ("kind", "block", "explains", "entries", "sure", "evidence", "hint", "sentence")
-        return {name: getattr(self, name) for name in names}
+NAMED = 0.5
+"""What bears out, in a block of one entry, a number with a name of its own."""
 
 
 @np.errstate(all="ignore")
@@ -126,10 +66,12 @@ def diagnose(
         shared = set.intersection(*({d.kind for d in found} for found in blocks.values()))
         apart = [d for found in blocks.values() for d in found if d.kind in shared - OF_FACTOR]
         return (*together, *_once(apart))
-    if len(wrong) > 1 and all(found[0].kind == "stale-cache" for found in blocks.values()):
-        first = [found[0] for found in blocks.values()]
-        explains, entries = sum(d.explains for d in first), sum(d.entries for d in first)
-        return (replace(first[0], block=None, explains=explains, entries=entries),)
+    stale = [d for found in blocks.values() for d in found[:2] if d.kind == "stale-cache"]
+    if 1 < len(wrong) == len(stale):
+        # One factor may lack the parameters; that none of the blocks has them is no accident.
+        explains, entries = sum(d.explains for d in stale), sum(d.entries for d in stale)
+        whole = replace(stale[0], block=None, explains=explains, entries=entries)
+        return (replace(whole, sure="likely"),)
     return tuple(_once(d for name in wrong for d in _in_company(name, blocks)))
 
 
@@ -141,7 +83,8 @@ def _in_company(name: str, blocks: Mapping[str, list[Diagnosis]]) -> list[Diagno
     """The diagnoses of one block, of equals those first that larger blocks have: one cause."""
     own = blocks[name]
     company = {d[0].kind for d in blocks.values() if d[0].entries > own[0].entries}
-    return sorted(own, key=lambda d: (d.sure != own[0].sure, d.kind not in company))
+    told = own[0].kind != "unexplained"
+    return sorted(own, key=lambda d: (told and d.sure != own[0].sure, d.kind not in company))
 
 
 def _once(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
@@ -152,143 +95,6 @@ def _once(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
         if not any(f"`{d.block}`" in f.evidence for f in told):
             found.append(d)
     return found
-
-
-def of_findings(
-    findings: Sequence[Finding],
-    misshapen: Mapping[str, Array],
-    suspects: Mapping[str, Suspect],
-    names: Names,
-) -> list[Diagnosis]:
-    """What the findings about structure mean, as diagnoses.
-
-    Parameters
-    ----------
-    findings : sequence of Finding
-    misshapen : mapping of str to ndarray
-        What came for the blocks of wrong shape.
-    suspects : mapping of str to Suspect
-        All blocks whose derivative was measured.
-    names : Names
-
-    Returns
-    -------
-    list of Diagnosis
-    """
-    found: list[Diagnosis] = []
-    for finding in findings:
-        if finding.severity != "error" or finding.code == "not-finite":
-            continue
-        name = finding.block
-        if name is not None and name in misshapen:
-            found += _of_shape(finding, misshapen[name], suspects[name], suspects, names)
-        elif finding.code in KINDS:
-            suspect = suspects.get(name or "")
-            entries = suspect.claim.size if suspect else 0
-            found.append(_structural(finding.code, name, 0, entries, finding.message, finding.help))
-    return found
-
-
-def _structural(
-    kind: str, block: str | None, explains: int, entries: int, evidence: str, hint: str = ""
-) -> Diagnosis:
-    told = evidence.removeprefix("the gradient ")
-    told = told.partition("` ")[2] if block and "` " in told else told
-    return Diagnosis(kind, block, explains, entries, "certain", told, hint or KINDS[kind].hint)
-
-
-def _of_shape(
-    finding: Finding,
-    came: Array,
-    suspect: Suspect,
-    suspects: Mapping[str, Suspect],
-    names: Names,
-) -> Iterator[Diagnosis]:
-    """The mistakes that give a block a wrong shape."""
-    name, entries = suspect.name, suspect.claim.size
-    right = int(np.count_nonzero(~suspect.wrong & suspect.known))
-    shape = f"has shape {came.shape}, expected {suspect.shape}"
-
-    def says(kind: str, explains: int, evidence: str) -> Diagnosis:
-        return _structural(kind, name, explains, entries, evidence, finding.help)
-
-    for other in suspects.values():
-        if other.name == name or other.shape != came.shape or other.shape == suspect.shape:
-            continue
-        fits = np.abs(came - other.truth) <= other.bar + 1e-9 * np.abs(other.truth)
-        if fits[np.isfinite(other.bar)].all():
-            mutual = not np.isfinite(other.claim).all() or other.wrong.any()
-            kind = "swapped" if mutual else "another-block"
-            evidence = f"{shape}, and is the gradient of `{other.name}`"
-            yield replace(says(kind, came.size, evidence), entries=came.size)
-            return
-    code = finding.code
-    if code == "scalar-bias" and came.ndim == 2 and any(1 in a.shape for _, a in names.data):
-        # With one example, a sum over the units alone is of this shape too.
-        words = f"{shape}: one number, as for each example"
-        yield replace(says("summed-over-wrong-axis", 0, words), sure="possible")
-    if code == "scalar-bias" or (came.size == 1 < entries):
-        total = suspect.truth.sum()
-        ratio = complex(came.item() / total) if total else np.nan
-        factor = [] if abs(ratio - 1) < 1e-6 else names.of_factor(np.real(ratio), 1e-6)
-        is_sum = bool(abs(ratio - 1) < 1e-6 or factor)
-        besides = f", {np.real(ratio):.6g} times; {factor[0]}" if factor else ""
-        evidence = f"{shape}: one number" + (f", the sum of what is due{besides}" * is_sum)
-        yield says("summed-over-all-axes", entries if is_sum else 0, evidence)
-        if entries == 1:
-            yield replace(says("keepdims-forgotten", right, shape), sure="likely")
-        return
-    if code == "not-summed":
-        columns = came.shape[1]
-        sure = bool(right == entries)
-        evidence = f"{shape}: its {columns} columns are one for each example"
-        told = ", and their sum is what is due"
-        if not sure and _near(suspect.claim / columns, suspect):
-            sure, told, right = True, ", and their mean is what is due", entries
-        yield says("not-summed", right, evidence + told * sure)
-        if came.shape[0] == 1:
-            yield replace(says("summed-over-wrong-axis", right, shape), sure="likely")
-        return
-    total = abs(came.sum() - suspect.truth.sum())
-    if code == "row-vector" and right < entries and total <= suspect.bar.sum() + 1e-9:
-        yield says("summed-over-wrong-axis", 0, f"{shape}, and the total of what is due")
-        return
-    square = came.ndim == 2 and came.shape == (entries, entries)
-    if square and (np.abs(came - suspect.truth.ravel()) <= 1e-9 + suspect.bar.ravel()).all():
-        evidence = f"{shape}: it grew by broadcasting, as every row is what is due"
-        yield says("keepdims-forgotten", entries, evidence)
-        return
-    if code == "wrong-shape":
-        for axis in np.flatnonzero(np.array(came.shape) > 1):
-            for words, total in (("sum", came.sum(axis=axis)), ("mean", came.mean(axis=axis))):
-                if total.size == entries and _near(total.reshape(suspect.shape), suspect):
-                    evidence = f"{shape}, and the {words} over axis {axis} is what is due"
-                    yield says("not-summed", entries, evidence)
-                    return
-    kinds = {"rank-1": "keepdims-forgotten", "row-vector": "row-vector", "transposed": "transposed"}
-    kind = kinds.get(code, "wrong-shape")
-    if code == "wrong-shape" and _of_examples(came, suspect, names):
-        kind, shape = "summed-over-wrong-axis", f"{shape}: one number for each example"
-    same = right == entries
-    # Wrong values are diagnosed apart from their shape.
-    off = not same and np.isfinite(suspect.claim).all()
-    told = "; the values are right" if same else ", and wrong values" if off and entries else ""
-    diagnosis = says(kind, right, shape + told)
-    yield replace(diagnosis, sure="likely") if off else diagnosis
-    vector = min(suspect.shape, default=1) == 1
-    if kind == "row-vector" and same and vector and not suspect.name.startswith("b"):
-        yield replace(diagnosis, kind="transposed", sure="likely")
-
-
-def _near(values: Array, suspect: Suspect) -> bool:
-    """Whether values are the derivatives that were measured, within their bars."""
-    width = suspect.bar + 1e-9 * np.abs(suspect.truth)
-    return bool((np.abs(values - suspect.truth) <= width).all())
-
-
-def _of_examples(came: Array, suspect: Suspect, names: Names) -> bool:
-    """Whether a shape is that of a vector with a number for each example."""
-    return came.size in names.examples and sorted(came.shape)[:-1] == [1] * (came.ndim - 1)
 
 
 def _together(
@@ -309,7 +115,9 @@ def _together(
     found = []
     for guess in fits:
         kind = "scaled-loss" if guess.kind == "constant-ratio" else guess.kind
-        found.append(_diagnosis(replace(guess, kind=kind), whole, len(fits)))
+        # One residual, as of one example with one output, scales all blocks alike too.
+        rivals = len(fits) + (kind == "scaled-loss" and guess.free >= 1)
+        found.append(_diagnosis(replace(guess, kind=kind), whole, rivals))
     return tuple(replace(d, block=None) for d in found)
 
 
@@ -332,7 +140,7 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
     fits = guesses(suspect, setting)
     if fits:
         best = max(guess.spare(suspect) for guess in fits)
-        spare = max(min(best, CERTAIN) - 1, min(best, LIKELY))
+        spare = max(min(best, CERTAIN) - 1, min(best, NAMED))
         kept = [guess for guess in fits if guess.spare(suspect) >= spare]
         least = max(min(guess.free for guess in kept), 0)
         kept = [guess for guess in kept if guess.free <= least + 1]
@@ -340,9 +148,10 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
         for guess in sorted(kept, key=lambda guess: guess.free > 0.5):
             kinds.setdefault(guess.kind, guess)
         few = list(kinds.values())[:SHOWN]
-        if best < LIKELY and few[0].kind == "constant-ratio":
+        if best < NAMED and few[0].kind == "constant-ratio":
             # A factor without a name explains nothing where there is one entry.
-            few = list(of_example(suspect, setting)) or [unexplained(suspect), *few]
+            plain = replace(few[0], kind="unexplained")
+            few = list(of_example(suspect, setting)) or [plain, *few]
     else:
         few = patterns(suspect, setting)
     return found + [_diagnosis(guess, suspect, len(few)) for guess in few]
@@ -350,16 +159,13 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
 
 def _diagnosis(guess: Guess, suspect: Suspect, rivals: int) -> Diagnosis:
     explained, known = guess.explained(suspect), suspect.known
-    spare = guess.spare(suspect)
-    sure: Sure = "possible" if spare < LIKELY else "likely" if spare < CERTAIN else "certain"
-    if rivals > 1 and sure == "certain":
-        sure = "likely"
+    told, entries = guess.kind != "unexplained", int(np.count_nonzero(known))
     return Diagnosis(
         kind=guess.kind,
         block=suspect.name,
-        explains=int(np.count_nonzero(explained)),
-        entries=int(np.count_nonzero(known)),
-        sure=sure,
+        explains=int(np.count_nonzero(explained)) if told else 0,
+        entries=entries,
+        sure=sureness(guess.spare(suspect), entries, rivals) if told else "possible",
         evidence=guess.evidence,
         hint=guess.hint or KINDS[guess.kind].hint,
     )

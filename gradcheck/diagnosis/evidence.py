@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from gradcheck.comparison import Comparison
-from gradcheck.diagnosis import Diagnosis, diagnose, of_findings
+from gradcheck.diagnosis import Diagnosis, diagnose
 from gradcheck.diagnosis.ablation import Examples, penalty_of
 from gradcheck.diagnosis.elsewhere import Elsewhere
-from gradcheck.diagnosis.hypotheses import Setting, Suspect
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.patterns import PLACES
+from gradcheck.diagnosis.shapes import of_findings
+from gradcheck.diagnosis.suspect import Setting, Suspect
 from gradcheck.differences import FIRST, Indices, Nature, Point, first_pass
 from gradcheck.functions import Cost
 from gradcheck.noise import Values
@@ -203,18 +204,22 @@ def _penalty(cost: Cost, point: Point, suspect: Suspect, power: int) -> float:
     """The factor of a penalty: from the cost without it, or else from the cost far out."""
     base = suspect.at if power else np.sign(suspect.at)
     found = penalty_of(cost, point, suspect.name, suspect.truth, suspect.bar, base)
-    if np.isnan(found) and power:
-        block = next(b for b in cost.layout.blocks if b.name == suspect.name)
-        found = _quadratic(point, block)
-    return found
+    if found and not np.isnan(found):
+        return found
+    # No number among the arguments is its factor, which may stand in the cost all the same.
+    if not power:
+        return np.nan
+    block = next(b for b in cost.layout.blocks if b.name == suspect.name)
+    return _quadratic(point, block, suspect.truth)
 
 
 @np.errstate(all="ignore")
-def _quadratic(point: Point, block: Block) -> float:
+def _quadratic(point: Point, block: Block, truth: Values) -> float:
     """The `q` of a cost that grows as ``q/2 |block|^2`` in all directions alike, else NaN.
 
     A loss of bounded slope, such as the logistic one, is outgrown by a quadratic penalty far
-    out. A loss that is itself quadratic is not, but grows otherwise along another direction.
+    out. A loss that is itself quadratic is not, but grows otherwise along another direction, or
+    has its least value elsewhere than at 0, as its slope at the point tells.
     """
     at = point.x[block.slice]
     size = float(at @ at)
@@ -227,5 +232,12 @@ def _quadratic(point: Point, block: Block) -> float:
         points[:, block.slice] = np.multiply.outer(FAR * np.array([1.0, 1.5, 2.0]), direction)
         low, middle, high = point.f(points).ravel()
         found.append((low - 2 * middle + high) / (0.5 * FAR) ** 2 / size)
+        if direction is at:
+            q = found[0] * size
+            start = (middle - low) / (0.5 * FAR) - 1.25 * FAR * q
+            slope = float(truth.ravel() @ at)
+            close = 1e-6 * (abs(start) + abs(q) + abs(slope))
+            if abs(start) > close and abs(start + q - slope) <= close:
+                return np.nan
     alike = abs(found[0] - found[1]) <= 1e-5 * max(map(abs, found)) + 1e-12
     return float(found[0]) if alike else np.nan

@@ -36,7 +36,7 @@ class Kind:
 KINDS = {
     "sign": Kind(
         "the sign is wrong",
-        "look for A2 - Y the wrong way round, or for a minus lost with the log",
+        "look for a difference the wrong way round, such as Y - A2, or a lost minus",
         "dZ2 = Y - A2",
     ),
     "zero": Kind(
@@ -123,7 +123,7 @@ KINDS = {
         adds=True,
     ),
     "keepdims-forgotten": Kind(
-        "the values are those of a column, the shape is rank-1",
+        "it was summed without keepdims=True",
         "sum with keepdims=True, or reshape",
         "db1 = np.sum(dZ1, axis=1) / m",
         adds=True,
@@ -162,6 +162,11 @@ KINDS = {
         "db = dZ.sum(axis=1, keepdims=True) / m + lam * b",
         adds=True,
     ),
+    "regulariser-not-due": Kind(
+        "a penalty's part is there, and the cost has no penalty",
+        "add the penalty to the cost, or leave it out of the gradient",
+        "dW = dZ @ X.T / m + lam * W  # the cost has no penalty",
+    ),
     "constant-residual": Kind(
         "a constant is added",
         "look for a constant that has no derivative, or one forgotten",
@@ -174,19 +179,18 @@ KINDS = {
     ),
     "single-row": Kind(
         "one row is wrong",
-        "look for a loop that ends too early",
+        "look for an index treated apart, or a loop that ends too early",
         "for i in range(1, n): dW[i] = ...",
     ),
     "single-column": Kind(
         "one column is wrong",
-        "look for a loop that ends too early",
+        "look for an index treated apart, or a loop that ends too early",
         "for j in range(1, n): dW[:, j] = ...",
     ),
     "single-example": Kind(
         "one example is missing, or counts twice",
         "look for a slice that drops an example",
         "dW = dZ[:, 1:] @ X[:, 1:].T / m",
-        adds=True,
     ),
     "ratio-by-row": Kind(
         "each row is off by a factor of its own",
@@ -203,6 +207,11 @@ KINDS = {
         "the chain rule by the parameter as it is stored: d/d(log s) = s d/ds",
         "dlog_s = dJ_ds  # without * s",
         adds=True,
+    ),
+    "normalisation-term": Kind(
+        "a term of the mean or of the standard deviation is missing, or there twice",
+        "dx = (dxh - mean(dxh) - xh * mean(dxh * xh)) / std, for xh = (x - mean(x)) / std",
+        "dx = dxh / std  # mean and std depend on x too",
     ),
     "clipped": Kind(
         "it is limited in size",
@@ -222,21 +231,25 @@ KINDS = {
         adds=True,
     ),
     "activation-derivative-at-wrong-argument": Kind(
-        "the activation's derivative is taken at A in place of Z",
-        "evaluate g' at Z",
+        "the activation's derivative is taken at another value",
+        "g' is taken at Z; written by the output, such as 1 - A^2, at A",
         "dZ1 = W2.T @ dZ2 * g1_prime(A1)",
-        adds=True,
     ),
     "activation-derivative-doubled": Kind(
         "an activation's derivative is multiplied in twice",
-        "dZ2 = A2 - Y has the derivative of the sigmoid in it already",
+        "multiply by g'(Z) once; A2 - Y has that of the sigmoid in it already",
         "dZ2 = (A2 - Y) * A2 * (1 - A2)",
         adds=True,
     ),
     "wrong-input": Kind(
-        "the gradient that comes in is multiplied by another value than the layer's input",
-        "use the value that the forward pass multiplies the parameter with",
+        "it is made with another factor than its equation has",
+        "use the gradient and the value that the equation multiplies",
         "dW2 = 1/m * dZ2 @ Z1.T  # for A1.T",
+    ),
+    "convention": Kind(
+        "the gradients of the intermediates are right, in another convention than declared",
+        "declare it: Intermediates(..., scale=m)",
+        "dZ2 = A2 - Y  # of the summed loss, for a cost that is its mean",
         adds=True,
     ),
     "precision": Kind(

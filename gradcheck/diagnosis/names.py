@@ -40,10 +40,10 @@ CLOSE = 1e-7
 """Relative difference within which a measured factor is a size. Sizes are far farther apart."""
 
 SIMPLE = {
-    2.0: "2, as the derivative of a square has",
-    0.5: "1/2, as the cost of a square has",
-    -2.0: "-2",
-    -0.5: "-1/2",
+    2.0: "as without the 1/2 before a square",
+    0.5: "as without the 2 of a square's derivative",
+    -2.0: "a wrong sign, and no 1/2 before a square",
+    -0.5: "a wrong sign, and no 2 of a square's derivative",
     4.0: "4 = 2 * 2",
     0.25: "1/4 = 1/2 * 1/2",
 }
@@ -191,7 +191,7 @@ class Names:
     def of_penalty(self, factor: float, close: float = CLOSE) -> list[str]:
         """Equations that explain a factor of a penalty, in which a scalar has a part."""
         if not self.scalars:
-            return self.of_factor(factor, close)
+            return [text for text in self.of_factor(factor, close) if text not in SIMPLE.values()]
         values, texts = self._table("_of_penalties")
         near = np.abs(factor - values) <= close * abs(factor)
         return [_equal(f"{factor:.6g}", texts[k]) for k in np.flatnonzero(near)]
@@ -208,18 +208,20 @@ class Names:
                         yield k * value * part, f"{times}{name}{over}{where}"
 
     def _called(self, size: int) -> str:
-        """The first name of a size among the data, and the first among the parameters."""
+        """A scalar of this size, the first name among the data, and that among the parameters."""
         names = [name for name, n in self.sizes if n == size]
+        scalars = [name for name, x in self.scalars if x == size and name not in names]
         arrays = tuple(f" of {name}" for name, _ in self.data)
         of_data = [name for name in names if name.endswith(arrays)] if arrays else []
         others = [name for name in names if name not in of_data]
-        return " = ".join([*of_data[:1], *others[:1]])
+        return " = ".join([*scalars[:1], *of_data[:1], *others[:1]])
 
     def _plain(self) -> Iterator[tuple[float, str]]:
         """Sizes, their inverses, scalars and small numbers."""
         for sign, minus in ((1, ""), (-1, "-")):
             for n, name in self._different().items():
-                yield sign * n, _equal(f"{minus}{n}", f"{minus}{name}")
+                whole = _equal(f"-{n}", f"{n} = {name}", joint=", ")
+                yield sign * n, whole if minus else _equal(str(n), name)
                 yield sign / n, _equal(f"{minus}1/{n}", f"{n} = {name}", joint=", ")
         yield from SIMPLE.items()
         for name, x in self._telling():
@@ -244,6 +246,7 @@ class Names:
             for n, size in sizes.items():
                 yield x / n, _equal(f"{x / n:.6g}", f"{name}/{n}, {n} = {size}")
                 yield n / x, _equal(f"{n / x:.6g}", f"{n}/{name}, {n} = {size}")
+                yield n * x, _equal(f"{n * x:.6g}", f"{n} {name}, {n} = {size}")
         for n, name in sizes.items():
             less = max(n - 1, 2)
             for factor, text in (
@@ -278,8 +281,9 @@ class Names:
         return {n: self._called(n) for n in dict.fromkeys(n for _, n in self.sizes if n > 1)}
 
     def _telling(self) -> Iterator[tuple[str, float]]:
-        """The scalars that change something as a factor."""
-        return ((name, np.float64(x)) for name, x in self.scalars if x not in (0, 1))
+        """The scalars that change something as a factor, and are no sizes, which have names."""
+        sizes = {n for _, n in self.sizes}
+        return ((name, np.float64(x)) for name, x in self.scalars if x not in sizes | {0, 1})
 
 
 def _equal(number: str, name: str, joint: str = " = ") -> str:

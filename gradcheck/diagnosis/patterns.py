@@ -18,14 +18,9 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.diagnosis.ablation import Cut
-from gradcheck.diagnosis.hypotheses import (
-    BY_ENTRY,
-    Array,
-    Guess,
-    Setting,
-    Suspect,
-)
+from gradcheck.diagnosis.hypotheses import BY_ENTRY
 from gradcheck.diagnosis.names import CLOSE
+from gradcheck.diagnosis.suspect import Array, Guess, Setting, Suspect
 from gradcheck.verdict import FLOOR
 
 __all__ = ["PLACES", "at_kinks", "of_example", "patterns", "unexplained", "unmeasured", "where"]

@@ -20,8 +20,8 @@ from typing import Any
 
 from gradcheck import structure
 from gradcheck.check import check_gradient
-from gradcheck.diagnosis import of_findings
 from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.errors import InvalidInput
 from gradcheck.frameworks.common import Framework
 from gradcheck.frameworks.jax_function import JaxFunction

@@ -1,0 +1,311 @@
+"""The text of a report, of one screen: what is wrong and why, where, and what to do.
+
+>>> print(as_text(report))  # doctest: +SKIP
+FAIL: `db1` has the wrong sign
+...
+
+First the headline, the equations to blame and the findings; then a table of the blocks and the
+worst entries; then what else may be the cause, each with what to do.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradcheck.blockreport import BlockReport
+from gradcheck.diagnosis import Diagnosis
+from gradcheck.structure import Finding, some
+from gradcheck.verdict import Verdict
+
+if TYPE_CHECKING:
+    from gradcheck.report import GradientReport
+
+__all__ = ["SAID", "as_text", "counted"]
+
+SHOWN = 5
+"""Entries and findings of one block that the text shows."""
+
+SAID = {
+    "keepdims-forgotten",
+    "row-vector",
+    "transposed",
+    "wrong-shape",
+    "missing-block",
+    "none",
+    "wrong-structure",
+    "wrong-type",
+    "dtype",
+    "not-finite",
+    "nondeterministic",
+    "stale-cache",
+    "conjugated",
+    "cotangent-ignored",
+}
+"""Kinds of which a finding has said all that is to say."""
+
+LINES, COLUMNS = 40, 100
+"""Size of the screen that a report fits."""
+
+COLORS = {"PASS": "32", "FAIL": "31", "INCONCLUSIVE": "33"}
+"""Terminal colors, by ECMA-48."""
+
+
+def as_text(report: GradientReport, *, color: bool = False) -> str:
+    """The report for reading: at most 40 lines of 100 columns, and code to reproduce it.
+
+    Parameters
+    ----------
+    color : bool
+        Whether to mark the verdict for a terminal.
+    """
+    lines: list[str] = []
+    # As much of each part as there is room for, so that none is cut in the middle.
+    for most in range(SHOWN, 0, -1):
+        lines = _passed(report) if report.verdict == Verdict.PASS else _not_passed(report, most)
+        if report.larger:
+            lines = [report.larger, "the smallest draw that fails, where much looks alike:", *lines]
+        lines = [part for line in lines for part in _wrapped(line)]
+        if len(lines) <= LINES:
+            break
+    else:
+        lines = [*lines[: LINES - 4], "  ... more in `report.blocks`", *lines[-3:]]
+    if "\n" in report.reproduce and report.verdict != Verdict.PASS:
+        lines += ["  reproduce:", *report.reproduce.splitlines()]
+    if color:
+        lines[0] = _colored(lines[0], str(report.verdict))
+    return "\n".join(lines)
+
+
+def _passed(report: GradientReport) -> list[str]:
+    lines = [f"PASS: {_summary(report)}"]
+    if report.approximate:
+        lines[0] += f", declared approximate to {report.approximate:.1e}"
+    lines += _coverage(report)
+    return lines + _warnings(report)
+
+
+def _not_passed(report: GradientReport, most: int) -> list[str]:
+    """The lines of a report that is no pass, with so many findings, blocks, causes at most."""
+    errors = [f for f in report.findings if f.severity == "error"]
+    causes = [d for d in report.diagnoses if not _is_said(d, errors)]
+    first = errors[0].block if errors else None
+    head = next((d for d in causes if not errors or (first and d.block == first)), None)
+    if errors:
+        lines = errors[0].text(str(report.verdict)).splitlines()
+        lines[0] += _besides(head, errors[0]) if head else ""
+    elif head:
+        others = [b.label for b in report.wrong if b.name != head.block and not _is_of(head, b)]
+        apart = others and head.block and not report.blame
+        rest = f"; wrong too: {some(others, 3)}" if apart else ""
+        lines = [f"{report.verdict}: {head.sentence}{rest}"]
+    else:
+        lines = [f"{report.verdict}: {_summary(report)}"]
+    lines += _blamed(report, most)
+    if report.approximate:
+        lines.append(f"  note: the gradient was declared approximate to {report.approximate:.1e}")
+    for finding in errors[1:most]:
+        lines += str(finding).splitlines()
+    if len(errors) > most:
+        more = counted(len(errors) - most, "more finding")
+        lines.append(f"and {more}, in `report.findings`")
+    lines += _table(report, most) + _details(report, most)
+    lines += _explained(causes, head, errors[:most], most) + _warnings(report)
+    if report.reproduce and "\n" not in report.reproduce:
+        lines.append(f"  reproduce: {report.reproduce}")
+    return lines
+
+
+def _is_said(diagnosis: Diagnosis, errors: Sequence[Finding]) -> bool:
+    """Whether a finding has said all that a diagnosis says."""
+    codes = {finding.code for finding in errors if finding.block == diagnosis.block}
+    same = {"keepdims-forgotten": "rank-1"}.get(diagnosis.kind, diagnosis.kind)
+    return diagnosis.kind in SAID and same in codes
+
+
+def _is_of(diagnosis: Diagnosis, block: BlockReport) -> bool:
+    """Whether a diagnosis of two blocks that are swapped has told of this one."""
+    return diagnosis.kind == "swapped" and f"`{block.name}`" in diagnosis.evidence
+
+
+def _besides(diagnosis: Diagnosis, finding: Finding) -> str:
+    """What a diagnosis adds to the message of a finding."""
+    return diagnosis.evidence.removeprefix(_predicate(finding)) or f": {diagnosis.meaning}"
+
+
+def _predicate(finding: Finding) -> str:
+    """The message of a finding without the name of its block."""
+    return finding.message.partition("` ")[2]
+
+
+def _blamed(report: GradientReport, most: int) -> list[str]:
+    """The equations to blame as they should read, and what inherits their mistakes."""
+    if not report.blame:
+        return []
+    lines = []
+    told = dict.fromkeys([*report.blame.equations, *report.blame.marks])
+    for equation in list(told)[:most]:
+        text = report.blame.texts.get(equation, f"the equation of {equation}")
+        mark = report.blame.marks.get(equation, "wrong, given what it is computed from")
+        lines.append(f"  {text}   <- {mark}")
+    if report.blame.inherited:
+        names = some(report.blame.inherited, quote="")
+        lines.append(f"  inherited: {names}, right for the wrong gradients they are made from")
+    return lines + ([f"  convention: {report.convention}"] if report.convention else [])
+
+
+def _explained(
+    causes: Sequence[Diagnosis], head: Diagnosis | None, errors: Sequence[Finding], most: int
+) -> list[str]:
+    """The diagnoses, without the sentence of the one in the headline and without repetitions."""
+    lines: list[str] = []
+    told, seen = {finding.help for finding in errors}, set[str]()
+    shapes = {finding.block: _predicate(finding) for finding in errors}
+    # That nothing explains a block is said in the headline alone.
+    causes = [c for c in causes if c is head or c.kind != "unexplained"]
+    for k, cause in enumerate(causes[:most]):
+        before = causes[k - 1] if k else None
+        same = before is not None and cause.block == before.block
+        again = same and before is not None and cause.evidence == before.evidence
+        shape = shapes.get(cause.block, "")
+        text = cause.meaning if again else cause.sentence
+        if shape and cause.evidence.startswith(shape):
+            text = cause.evidence.removeprefix(shape).lstrip(":;, ") or cause.meaning
+        if cause is head:
+            if cause.kind != "unexplained":
+                lines.append(f"  cause[{cause.kind}]: {_share(cause)}")
+        elif text not in seen:
+            lines.append(f"  {'or' if same else 'cause'}: {text} ({_share(cause)})")
+        seen.add(text)
+        if cause.hint not in told:
+            lines.append(f"  help: {cause.hint}")
+        told.add(cause.hint)
+    if len(causes) > most:
+        lines.append(f"  and {len(causes) - most} more, in `report.diagnoses`")
+    return lines
+
+
+def _share(cause: Diagnosis) -> str:
+    """How sure a diagnosis is, and how much it explains."""
+    if not cause.explains:
+        return cause.sure
+    return (
+        f"{cause.sure}, explains {cause.explains} of {counted(cause.entries, 'entr', 'y', 'ies')}"
+    )
+
+
+def _warnings(report: GradientReport) -> list[str]:
+    warnings = [f for f in report.findings if f.severity == "warning"]
+    lines = [line for finding in warnings[:2] for line in str(finding).splitlines()]
+    if len(warnings) > 2:
+        lines.append(f"and {len(warnings) - 2} more warnings, in `report.findings`")
+    return lines
+
+
+def _summary(report: GradientReport) -> str:
+    if report.verdict == Verdict.FAIL:
+        wrong = [b for b in report.blocks.values() if b.count(Verdict.FAIL)]
+        text = f"`{wrong[0].label}` has {wrong[0].size_of_mistake()}"
+        others = [block.label for block in wrong[1:]]
+        return f"{text}; wrong too: {some(others, 3)}" if others else text
+    if report.verdict == Verdict.INCONCLUSIVE:
+        unclear = [name for name, b in report.blocks.items() if b.verdict != Verdict.PASS]
+        return f"{some(unclear)} could not be checked"
+    return "the gradient agrees with its numerical derivatives"
+
+
+def _coverage(report: GradientReport) -> list[str]:
+    passed = sum(block.count(Verdict.PASS) for block in report.blocks.values())
+    all_of = counted(report.entries, "entr", "y", "ies")
+    text = all_of if passed == report.entries else f"{passed} of {all_of}"
+    resolved = f"resolution {report.resolution:.1e}: no larger relative error could pass"
+    if np.isnan(report.resolution):
+        resolved = "no resolution: what passes lies between the slopes of kinks"
+    lines = [
+        f"checked: {text} of {some(list(report.blocks), quote='')}, "
+        f"by {counted(report.evaluations, 'evaluation')} of the cost",
+        resolved,
+    ]
+    if report.convention:
+        lines[1] += f"; {report.convention}"
+    unclear = [
+        f"{b.block.entry(int(i))} ({b.reasons[i]})"
+        for b in report.blocks.values()
+        for i in np.flatnonzero(b.verdicts != Verdict.PASS)
+    ]
+    if unclear:
+        lines[0] += f"; {len(unclear)} inconclusive: {some(unclear, quote='')}"
+    return lines
+
+
+def _table(report: GradientReport, most: int) -> list[str]:
+    if not report.blocks:
+        return []
+    rows = [("block", "shape", "verdict", "resolution", "")]
+    for block in report.blocks.values():
+        resolution = "-" if np.isnan(block.resolution) else f"{block.resolution:.1e}"
+        rows.append(
+            (
+                block.name,
+                str(tuple(block.shape)),
+                str(block.verdict),
+                resolution,
+                _remark(report, block),
+            )
+        )
+    room = 12 if most == SHOWN else 2 * most
+    if len(rows) > room + 1:
+        bad = [row for row in rows[1:] if row[2] != "PASS"][:room]
+        rest = len(rows) - 1 - len(bad)
+        rows = [rows[0], *bad, (f"and {rest} more blocks", "", "", "", "")]
+    wide = [max(len(row[k]) for row in rows) for k in range(4)]
+    return [
+        f"  {a:{wide[0]}}  {b:{wide[1]}}  {c:{wide[2]}}  {d:>{wide[3]}}  {e}".rstrip()
+        for a, b, c, d, e in rows
+    ]
+
+
+def _remark(report: GradientReport, block: BlockReport) -> str:
+    if block.count(Verdict.FAIL):
+        return block.size_of_mistake()
+    codes = [f.code for f in report.findings if f.block == block.name and f.severity == "error"]
+    if codes:
+        return ", ".join(dict.fromkeys(codes))
+    unclear = block.entries - block.count(Verdict.PASS)
+    if unclear:
+        kinks = block.count(Verdict.KINK)
+        return f"{unclear} of {block.entries} inconclusive" + (
+            f", {kinks} at kinks" if kinks else ""
+        )
+    return "" if block.entries else "not compared"
+
+
+def _details(report: GradientReport, most: int) -> list[str]:
+    lines: list[str] = []
+    blamed = report.diagnoses[0].block if report.blame and report.diagnoses else None
+    for block in sorted(report.blocks.values(), key=lambda block: block.name != blamed):
+        if block.verdict == Verdict.PASS or not block.entries or len(lines) >= 2 * most:
+            continue
+        shown = [e for e in block.worst(most) if e.verdict != Verdict.PASS]
+        lines += [f"  {entry}" for entry in shown[: 2 if lines else most]]
+    return lines
+
+
+def counted(n: int, noun: str, one: str = "", many: str = "s") -> str:
+    """A number of things: ``counted(2, "entr", "y", "ies")`` is ``2 entries``."""
+    return f"{n} {noun}{one if n == 1 else many}"
+
+
+def _wrapped(line: str) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(
+        line, COLUMNS, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
+    )
+
+
+def _colored(line: str, verdict: str) -> str:
+    """The line with its verdict in bold and color."""
+    return line.replace(verdict, f"\x1b[1;{COLORS[verdict]}m{verdict}\x1b[0m", 1)
