@@ -24,7 +24,10 @@ from gradcheck.verdict import Verdict
 if TYPE_CHECKING:
     from gradcheck.report import GradientReport
 
-__all__ = ["SAID", "as_text", "counted"]
+__all__ = ["COULD_PASS", "SAID", "as_text", "counted"]
+
+COULD_PASS = "no larger error, relative to its scale, could pass"
+"""What a resolution means."""
 
 SHOWN = 5
 """Entries and findings of one block that the text shows."""
@@ -221,7 +224,7 @@ def _coverage(report: GradientReport) -> list[str]:
     passed = sum(block.count(Verdict.PASS) for block in report.blocks.values())
     all_of = counted(report.entries, "entr", "y", "ies")
     text = all_of if passed == report.entries else f"{passed} of {all_of}"
-    resolved = f"resolution {report.resolution:.1e}: no larger relative error could pass"
+    resolved = f"resolution {report.resolution:.1e}: {COULD_PASS}"
     if np.isnan(report.resolution):
         resolved = "no resolution: what passes lies between the slopes of kinks"
     lines = [

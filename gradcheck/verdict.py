@@ -214,7 +214,8 @@ def decide(
     vague = ~kink & ~edge & (found.error > VAGUE * np.abs(found.derivative))
     fails &= ~(vague & (off <= BEYOND * width))
 
-    verdict = np.full(claim.shape, Verdict.INCONCLUSIVE, dtype=object)
+    verdict = np.empty(claim.shape, dtype=object)
+    verdict.fill(Verdict.INCONCLUSIVE)  # as np.full would make it a plain string
     verdict[between] = {
         "accept": Verdict.PASS,
         "inconclusive": Verdict.KINK,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcheck import check_gradient
 from gradcheck.differences import Differences, Nature
 from gradcheck.verdict import Verdict, decide, worst_of
 
@@ -177,3 +178,13 @@ def test_verdict_of_a_group(members, expected):
     group = np.array([Verdict(name) for name in members.split()], dtype=object)
 
     assert worst_of(group) == expected
+
+
+def test_every_verdict_of_a_report_is_a_verdict():
+    """And no plain string, as NumPy makes of one where it can."""
+    still = check_gradient(lambda x: 5.0, lambda x: 0 * x, np.zeros(2))
+    wrong = check_gradient(lambda x: np.sum(x**2), lambda x: x, np.ones(2))
+
+    for report in (still, wrong):
+        for block in report.blocks.values():
+            assert {type(verdict) for verdict in block.verdicts} == {Verdict}

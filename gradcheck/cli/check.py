@@ -23,6 +23,7 @@ from gradcheck.cli.screen import EXIT, Screen, colors, writable, write_html, wri
 from gradcheck.errors import InvalidInput
 from gradcheck.report import SCHEMA, GradientReport
 from gradcheck.targets import arguments, is_test
+from gradcheck.text import COULD_PASS
 from gradcheck.verdict import Verdict
 
 __all__ = ["add_arguments", "headline", "read_arrays", "run", "subject_of", "tried"]
@@ -271,7 +272,7 @@ def _text(outcome: Outcome, options: argparse.Namespace) -> str:
             f"not checked: {_counted(n, 'example')}, {reason}"
             for reason, n in outcome.inconclusive.most_common()
         ]
-        lines.append(f"resolution {outcome.resolution:.1e}: no larger relative error could pass")
+        lines.append(f"resolution {outcome.resolution:.1e}: {COULD_PASS}")
         if options.verbose and report is not None:
             lines += ["the last of them:", report.text(color=colors())]
     lines += [f"note: {outcome.remark}"] if outcome.remark else []

@@ -26,6 +26,7 @@ from gradcheck import __version__
 from gradcheck.errors import InvalidType
 from gradcheck.report import REASONS
 from gradcheck.report import SAID as TOLD_BY_FINDING
+from gradcheck.text import COULD_PASS
 from gradcheck.views import svg
 from gradcheck.views.audited import AuditView
 from gradcheck.views.pictures import (
@@ -461,7 +462,7 @@ def _facts(tests: Sequence[TestView], checks: Sequence[CheckView]) -> list[tuple
     found = [(name, f"{count:,}") for name, count in facts]
     coarsest = _coarsest(checks)
     if coarsest is not None:
-        told = "coarsest resolution: no larger relative error could pass"
+        told = f"coarsest resolution: {COULD_PASS}"
         found.append((told, _number(coarsest)))
     return found
 
