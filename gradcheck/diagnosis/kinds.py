@@ -247,10 +247,9 @@ KINDS = {
         "dW2 = 1/m * dZ2 @ Z1.T  # for A1.T",
     ),
     "convention": Kind(
-        "the gradients of the intermediates are right, in another convention than declared",
+        "gradients of intermediates belong to another multiple of the cost than is declared",
         "declare it: Intermediates(..., scale=m)",
         "dZ2 = A2 - Y  # of the summed loss, for a cost that is its mean",
-        adds=True,
     ),
     "precision": Kind(
         "it has the digits of a shorter number",
