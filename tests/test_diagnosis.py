@@ -453,6 +453,15 @@ def test_bias_of_examples_in_rows_is_told_what_to_write(change, kind):
     assert ("divide" in diagnosis.hint) == ("the mean of" in diagnosis.evidence)
 
 
+def test_rows_of_examples_with_wrong_values_too_are_not_summed():
+    report = of_rows(lambda R: R**2)
+
+    (diagnosis,) = report.diagnoses
+    assert (diagnosis.kind, diagnosis.sure) == ("not-summed", "possible")
+    assert "its 9 rows are one for each example" in str(diagnosis)
+    assert "axis=0" in diagnosis.hint
+
+
 def test_columns_that_are_no_examples_are_not_said_to_be_unsummed():
     report = report_of(wrong(lambda g, p, X, Y: {"b": np.ones((4, 5))}))
 
