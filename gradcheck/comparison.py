@@ -221,12 +221,13 @@ def compare(
         made = decision()
     if (made.verdict == Verdict.FAIL).any():
         wrong = np.where(made.verdict == Verdict.FAIL, claim, np.nan)
-        covered = [
-            hidden_in_stairs(point, entries[rows], finer, wrong[rows]) * units[rows]
-            for rows, finer in ladders
-        ]
+        covered = [np.zeros((1, claim.shape[1]))]
+        for rows, finer in ladders:
+            hiding = hidden_in_stairs(point, entries[rows], finer, wrong[rows])
+            covered.append(hiding * units[rows])
         # The same stairs lie beside the other entries, beyond their longest steps perhaps.
-        covered.append(np.where(coarser_agree & point.rough, off * units, 0.0))
+        if coarser_agree.any():
+            covered.append(np.where(coarser_agree & point.rough, off * units, 0.0))
         unsteady |= off * units <= np.concatenate(covered).max(axis=0)
         made = decision()
     corner = (found.nature == Nature.KINK) & (made.verdict == Verdict.FAIL)

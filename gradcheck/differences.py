@@ -132,12 +132,12 @@ class Point:
         """
         r, q = h.shape
         signed = np.stack([h, -h])
-        values, width = self._sample(np.tile(entries, 2 * r), signed.ravel())
+        values, width = self.sample(np.tile(entries, 2 * r), signed.ravel())
         plus, minus = values.reshape(2, r, q, -1)
         right, left = width.reshape(2, r, q, 1)
         return Steps(h[..., None], plus, minus, right, left, self.value)
 
-    def _sample(self, entries: Indices, h: Values) -> tuple[Values, Values]:
+    def sample(self, entries: Indices, h: Values) -> tuple[Values, Values]:
         """Values and true widths one step away from the point, along single entries.
 
         Parameters

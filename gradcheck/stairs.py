@@ -116,13 +116,16 @@ def _jump(
     side = np.sign(reach)
 
     def value(h: float) -> float:
-        steps = point.steps(np.array([entry]), np.array([[h]]))
-        return float((steps.plus if side > 0 else steps.minus)[0, 0, column])
+        values, _ = point.sample(np.array([entry]), np.array([side * h]))
+        return float(values[0, column])
 
     near, far = 0.0, abs(reach)
     at_near, at_far = float(point.value[column]), value(far)
     over = np.log2(abs(reach) / least) if least > 0 else 0.0
     for _ in range(max(HALVINGS, int(np.ceil(over)) if np.isfinite(over) else 0)):
+        # What has not risen by as much since the point was left is no jump that hides enough.
+        if abs(at_far - at_near - rate * (far - near)) < enough * near:
+            break
         middle = (near + far) / 2
         at_middle, half = value(middle), (far - near) / 2
         if abs(at_middle - at_near - rate * half) > enough * half:
