@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradcheck.diagnosis import Diagnosis
     from gradcheck.equations import Intermediates
     from gradcheck.errors import InvalidInput, InvalidType
+    from gradcheck.findings import Finding
     from gradcheck.frameworks import assert_jax, assert_torch, check_jax, check_torch
     from gradcheck.jacobian import (
         assert_hessian,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
         GradientReport,
     )
     from gradcheck.strategies import given
-    from gradcheck.structure import Finding
     from gradcheck.verdict import Verdict
 
 __version__ = "0.1.0"
@@ -77,7 +77,7 @@ _HOME = {
     "BlockReport": "blockreport",
     "Diagnosis": "diagnosis",
     "Entry": "blockreport",
-    "Finding": "structure",
+    "Finding": "findings",
     "GradientError": "report",
     "GradientInconclusive": "report",
     "GradientReport": "report",

@@ -26,9 +26,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.findings import describe
 from gradcheck.functions import copy_arrays, in_short
 from gradcheck.parameters import children
-from gradcheck.structure import describe
 
 __all__ = ["Bound", "Plan", "Taking", "plan"]
 

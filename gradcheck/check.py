@@ -22,7 +22,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from gradcheck import noise, structure
+from gradcheck import conduct, noise, structure
 from gradcheck.bounds import bounds_of
 from gradcheck.comparison import Comparison, Method, Rules, compare
 from gradcheck.diagnosis.elsewhere import AGAIN, Elsewhere
@@ -31,12 +31,13 @@ from gradcheck.diagnosis.names import Names
 from gradcheck.differences import Point
 from gradcheck.equations import Intermediates, judged, named
 from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.findings import Finding, describe
 from gradcheck.functions import Cost, Function, as_scalar, parameter_name, split_pair
 from gradcheck.noise import Values
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.probes import unprobed
 from gradcheck.report import BlockReport, GradientReport, overall, raised
-from gradcheck.structure import Claim, Finding
+from gradcheck.structure import Claim
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict, worst_of
 from gradcheck.watch import watched
 
@@ -196,7 +197,7 @@ def checked(
         if grad is not None:
             raise InvalidInput("with jac=True the gradient comes from `cost`: give None for `grad`")
         if not callable(cost):
-            raise InvalidType(f"`cost`: expected a callable, got {structure.describe(cost)}")
+            raise InvalidType(f"`cost`: expected a callable, got {describe(cost)}")
         cost, grad = split_pair(cost)
     elif grad is None:
         raise InvalidInput(
@@ -239,7 +240,7 @@ def checked(
         findings += _conjugated(claim, comparison)
         comparison, findings = _recognised(claim, comparison, findings, known)
     if f.trouble:
-        findings.append(structure.of_trouble(f.name, f.trouble))
+        findings.append(conduct.of_trouble(f.name, f.trouble))
     report = _report(layout, names, claim, comparison, findings, f, g, rules.approximate)
     if report.verdict != Verdict.FAIL:
         return report
@@ -341,11 +342,11 @@ def _selected(layout: Layout, wrt: str | Sequence[str] | None) -> tuple[str, ...
 def _value_at(f: Cost, x: Values) -> tuple[float | None, list[Finding]]:
     """The cost at the point, None if it is no scalar, and what calling it twice showed."""
     result = f.at_point(x)
-    findings = structure.of_changes(f.name, f.changed)
+    findings = conduct.of_changes(f.name, f.changed)
     try:
         value = as_scalar(result)
     except InvalidType as error:
-        return None, [*findings, structure.of_value(f.name, str(error), result)]
+        return None, [*findings, conduct.of_value(f.name, str(error), result)]
     if not np.isfinite(value):
         raise InvalidInput(
             f"`{f.name}` is {value} at the point of the check; "
@@ -353,7 +354,7 @@ def _value_at(f: Cost, x: Values) -> tuple[float | None, list[Finding]]:
         )
     second = f.value(x)
     if second != value:
-        findings.append(structure.of_scatter(f.name, value, second))
+        findings.append(conduct.of_scatter(f.name, value, second))
     return value, findings
 
 
@@ -368,15 +369,15 @@ def _gradient_at(
         g.evaluations = 0
         return claim
     second, _ = g.watched(x)
-    findings += structure.of_changes(g.name, g.changed)
-    findings += structure.of_aliasing(first, handed, second)
+    findings += conduct.of_changes(g.name, g.changed)
+    findings += conduct.of_aliasing(first, handed, second)
     again = structure.match(g.layout, second, names, g.more)
-    differing = structure.of_repetition(claim, again)
+    differing = conduct.of_repetition(claim, again)
     if any(finding.severity == "error" for finding in differing):
         calls = [g.watched(x)[0] for _ in range(AGAIN)]
         others = [structure.match(g.layout, result, names, g.more) for result in calls]
         when = "at one point was another at the first call than later"
-        differing = structure.of_calls(claim, [again, *others], when)
+        differing = conduct.of_calls(claim, [again, *others], when)
     findings += differing
     return claim
 
@@ -401,7 +402,7 @@ def _unchanged(f: Cost, x: Values, value: float, findings: list[Finding]) -> lis
     again = f.value(x)
     if again == value or any(finding.code == "nondeterministic" for finding in findings):
         return []
-    return [structure.of_drift(f.name, value, again)]
+    return [conduct.of_drift(f.name, value, again)]
 
 
 def _again(f: Cost, x: Values, names: Names, known: Callable[[], Names]) -> str:

@@ -32,12 +32,12 @@ from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import CLOSE, Names
 from gradcheck.diagnosis.suspect import Sure, sureness
 from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.findings import Finding, some
 from gradcheck.functions import copy_arrays
 from gradcheck.parameters import Layout
 from gradcheck.passes import Pass, claimed, meetings, over
 from gradcheck.probes import recorded
 from gradcheck.report import Blame, GradientReport, overall
-from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict
 
 __all__ = ["Intermediates", "judged", "named", "term"]

@@ -22,17 +22,19 @@ import numpy as np
 from gradcheck import noise
 from gradcheck.check import check_gradient, check_options
 from gradcheck.comparison import Comparison, Rules, compare
+from gradcheck.conduct import SLIGHT
 from gradcheck.diagnosis import diagnose
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.diagnosis.suspect import Setting, Suspect
 from gradcheck.differences import Point, extrapolated
 from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.findings import Finding, describe
 from gradcheck.functions import Function, as_scalar, copy_arrays
 from gradcheck.noise import Values, nearest_power_of_two
 from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.report import BlockReport, GradientReport, asserting, overall
-from gradcheck.structure import SLIGHT, Claim, Finding, describe, match
+from gradcheck.structure import Claim, match
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 from gradcheck.watch import watched
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck import structure
+from gradcheck import conduct
 from gradcheck.check import check_dimensions, check_options, checked
 from gradcheck.comparison import Rules
 from gradcheck.diagnosis import Diagnosis
@@ -32,11 +32,11 @@ from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.findings import Finding, describe, some
 from gradcheck.functions import copy_arrays, in_short
 from gradcheck.noise import Values
 from gradcheck.parameters import Layout, children, flatten
 from gradcheck.report import BlockReport, GradientReport, asserting, overall
-from gradcheck.structure import Finding, describe, some
 from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 from gradcheck.watch import watched
 
@@ -113,7 +113,7 @@ def check_vjp(
     )
     findings = layer.conduct(cotangent, other)
     if layer.constant:
-        findings.append(structure.of_constants(layer.constant))
+        findings.append(conduct.of_constants(layer.constant))
     everything = (*report.findings, *findings)
     diagnoses = of_findings(findings, {}, {}, Names()) + layer.passed_on(report, cotangent)
     told = {d.block for d in diagnoses}
@@ -190,12 +190,12 @@ class _Layer:
             off = np.nan_to_num(np.abs(again - self.output))
             self.steady &= np.array_equal(again, self.output, equal_nan=True)
             worst = int(off.argmax()) if off.size else 0
-            if off.max(initial=0.0) > structure.SLIGHT * np.abs(self.output).max():
+            if off.max(initial=0.0) > conduct.SLIGHT * np.abs(self.output).max():
                 block = next(b for b in self.outputs.blocks if worst < b.stop)
                 entry = block.entry(worst - block.start)
                 if len(self.outputs.blocks) == 1:
                     entry = f"output{list(block.index(worst - block.start)) or ''}"
-                return structure.of_redrawn(entry, self.output[worst], again[worst])
+                return conduct.of_redrawn(entry, self.output[worst], again[worst])
         return None
 
     def unchecked(self, finding: Finding, reproduce: str) -> GradientReport:
@@ -289,7 +289,7 @@ class _Layer:
             first = self._values_of(result)
             parts = {n: _numbers(self._of(result, n)) for n in self.params if first is not None}
             if not _equal(given, before):
-                findings.append(structure.of_changed_cotangent())
+                findings.append(conduct.of_changed_cotangent())
             if not self._repeats(cotangent, first):
                 return findings
             again = self._values(self.backward(self.outputs.build(cotangent), cache))
@@ -303,13 +303,13 @@ class _Layer:
         except InvalidInput:
             raise
         except Exception as error:
-            return [structure.of_second_call(in_short(error))]
+            return [conduct.of_second_call(in_short(error))]
         if first is None:
             return findings
         if later is not None and not np.allclose(later, first, rtol=1e-6, atol=0, equal_nan=True):
-            findings.append(structure.of_kept_state())
+            findings.append(conduct.of_kept_state())
         elif again is not None and not np.array_equal(again, first, equal_nan=True):
-            findings.append(structure.of_changed_cache())
+            findings.append(conduct.of_changed_cache())
         theirs = self._values_of(second)
         if theirs is None or both is None or not np.isfinite([first, theirs, both]).all():
             return findings
@@ -317,11 +317,11 @@ class _Layer:
         size = np.abs([first, theirs, both]).max()
         ignored = [n for n in self.params if _are_the_same(parts[n], _numbers(self._of(second, n)))]
         if np.array_equal(first, theirs) and first.any():
-            findings.append(structure.of_ignored_cotangent())
+            findings.append(conduct.of_ignored_cotangent())
         elif ignored:
-            findings += map(structure.of_ignored_cotangent, ignored)
+            findings += map(conduct.of_ignored_cotangent, ignored)
         elif np.abs(both - first - theirs).max() > LINEAR * eps * size * first.size**0.5:
-            findings.append(structure.of_nonlinearity())
+            findings.append(conduct.of_nonlinearity())
         return findings
 
     def _repeats(self, cotangent: Values, first: Values | None) -> bool:

@@ -19,10 +19,10 @@ import numpy as np
 
 from gradcheck.blockreport import BlockReport
 from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.findings import Finding
 from gradcheck.functions import copy_arrays
 from gradcheck.parameters import Block, Layout, children
 from gradcheck.probes import Recording, recorded
-from gradcheck.structure import Finding
 from gradcheck.verdict import Verdict
 
 __all__ = ["Claims", "Pass", "claimed", "meetings", "over"]

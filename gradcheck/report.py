@@ -20,7 +20,7 @@ import numpy as np
 
 from gradcheck.blockreport import REASONS, BlockReport, Entry, plain
 from gradcheck.diagnosis import Diagnosis
-from gradcheck.structure import Finding
+from gradcheck.findings import Finding
 from gradcheck.text import SAID, as_text, counted
 from gradcheck.verdict import Verdict
 from gradcheck.watch import watched

@@ -18,7 +18,7 @@ import numpy as np
 
 from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
-from gradcheck.structure import Finding, some
+from gradcheck.findings import Finding, some
 from gradcheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COULD_PASS", "SAID", "as_text", "counted"]
 
-COULD_PASS = "no larger error, relative to its scale, could pass"
+COULD_PASS = "of the scale: no larger error could pass"
 """What a resolution means."""
 
 SHOWN = 5
@@ -224,7 +224,7 @@ def _coverage(report: GradientReport) -> list[str]:
     passed = sum(block.count(Verdict.PASS) for block in report.blocks.values())
     all_of = counted(report.entries, "entr", "y", "ies")
     text = all_of if passed == report.entries else f"{passed} of {all_of}"
-    resolved = f"resolution {report.resolution:.1e}: {COULD_PASS}"
+    resolved = f"resolution {report.resolution:.1e} {COULD_PASS}"
     if np.isnan(report.resolution):
         resolved = "no resolution: what passes lies between the slopes of kinks"
     lines = [

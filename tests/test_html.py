@@ -139,7 +139,7 @@ def test_wrong_term_of_the_equation_is_marked():
         ("structure", "Certain: explains 12 of 12 entries."),
         ("no entry", "not compared"),
         ("four axes", "[1, 2, :, :]"),
-        ("passing", "resolution: no larger error, relative to its scale, could pass"),
+        ("passing", "resolution, as a share of the scale: no larger error could pass"),
     ],
 )
 def test_page_says_in_words_what_its_pictures_show(case, words):

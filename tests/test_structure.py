@@ -14,8 +14,9 @@ from hypothesis.extra import numpy as hnp
 
 from backprop import Gradients, Parameters
 from gradcheck import Verdict, check_gradient
+from gradcheck.findings import describe
 from gradcheck.parameters import flatten
-from gradcheck.structure import describe, match
+from gradcheck.structure import match
 
 W1 = np.arange(12.0).reshape(4, 3) / 8 + 0.25
 b1 = np.array([[0.5], [-1.0], [2.0], [0.25]])

@@ -272,7 +272,7 @@ def _text(outcome: Outcome, options: argparse.Namespace) -> str:
             f"not checked: {_counted(n, 'example')}, {reason}"
             for reason, n in outcome.inconclusive.most_common()
         ]
-        lines.append(f"resolution {outcome.resolution:.1e}: {COULD_PASS}")
+        lines.append(f"resolution {outcome.resolution:.1e} {COULD_PASS}")
         if options.verbose and report is not None:
             lines += ["the last of them:", report.text(color=colors())]
     lines += [f"note: {outcome.remark}"] if outcome.remark else []

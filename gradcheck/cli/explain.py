@@ -26,7 +26,7 @@ __all__ = ["FINDINGS", "REASONS", "VERDICTS", "WORDS", "explain", "listed", "nea
 VERDICTS = {
     "PASS": Kind(
         "claimed and measured values agree within bars narrow enough to mean something",
-        "read its resolution: no larger error, relative to its scale, could pass",
+        "read its resolution, a share of the scale: no larger error could pass",
         "PASS: the gradient agrees with its numerical derivatives",
     ),
     "FAIL": Kind(

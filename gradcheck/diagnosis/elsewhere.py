@@ -14,12 +14,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck import noise, structure
+from gradcheck import conduct, noise, structure
 from gradcheck.differences import Point
+from gradcheck.findings import Finding
 from gradcheck.functions import Cost, Function
 from gradcheck.noise import Values
 from gradcheck.parameters import Block
-from gradcheck.structure import Claim, Finding
+from gradcheck.structure import Claim
 
 __all__ = ["Elsewhere"]
 
@@ -123,7 +124,7 @@ class Elsewhere:
         return any(
             finding.severity == "error"
             for again in self._again
-            for finding in structure.of_repetition(self.claim, again)
+            for finding in conduct.of_repetition(self.claim, again)
         )
 
     def _at_edge(
@@ -161,12 +162,12 @@ class Elsewhere:
             if inside:
                 self._nearby = self._at(point.x + step)
                 self._again.append(self._at(point.x))
-            if any(structure.of_repetition(self.claim, again) for again in self._again):
+            if any(conduct.of_repetition(self.claim, again) for again in self._again):
                 self._again += [self._at(point.x) for _ in range(AGAIN)]
         except Exception:
             return []
         when = "at one point is another after calls elsewhere"
-        calls = structure.of_calls(self.claim, self._again, when) if self._again else []
+        calls = conduct.of_calls(self.claim, self._again, when) if self._again else []
         changed = [finding for finding in calls if finding.severity == "error"]
         if changed or not inside:
             return changed
@@ -186,7 +187,7 @@ class Elsewhere:
         # A jump on the way looks like a bend, but does not fall as the square of the step.
         if not 1 / 8 < of_half / bend < 1 / 2:
             return []
-        return [structure.of_constancy([self.claim.labels[name] for name in self.claim.values])]
+        return [conduct.of_constancy([self.claim.labels[name] for name in self.claim.values])]
 
     def _is_kept(self, point: Point, name: str) -> bool:
         """Whether a block of the gradient is the same nearby and far away."""

@@ -24,10 +24,11 @@ from gradcheck.diagnosis.patterns import PLACES
 from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.diagnosis.suspect import Setting, Suspect
 from gradcheck.differences import FIRST, Indices, Nature, Point, first_pass
+from gradcheck.findings import Finding
 from gradcheck.functions import Cost
 from gradcheck.noise import Values
 from gradcheck.parameters import Block
-from gradcheck.structure import Claim, Finding
+from gradcheck.structure import Claim
 from gradcheck.verdict import Verdict
 
 __all__ = ["explain", "suspects"]

@@ -14,7 +14,8 @@ from gradcheck.diagnosis.cause import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.suspect import Array, Sure, Suspect, sureness
-from gradcheck.structure import Finding, axis_of_examples
+from gradcheck.findings import Finding
+from gradcheck.structure import axis_of_examples
 
 __all__ = ["of_findings"]
 

@@ -18,16 +18,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradcheck import structure
+from gradcheck import conduct
 from gradcheck.check import check_gradient
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.errors import InvalidInput
+from gradcheck.findings import Finding, some
 from gradcheck.frameworks.common import Framework
 from gradcheck.frameworks.jax_function import JaxFunction
 from gradcheck.frameworks.torch_function import TorchFunction
 from gradcheck.report import GradientReport, asserting
-from gradcheck.structure import Finding, some
 from gradcheck.verdict import Verdict
 from gradcheck.watch import watched
 
@@ -182,6 +182,6 @@ def _with_cotangent(report: GradientReport, framework: Framework) -> GradientRep
         return report
     if not any(array.any() for array in first.values()):
         return report
-    finding = structure.of_ignored_cotangent()
+    finding = conduct.of_ignored_cotangent()
     diagnoses = of_findings([finding], {}, {}, Names())
     return replace(report, findings=(*report.findings, finding), diagnoses=tuple(diagnoses))

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import InvalidInput, InvalidType
+from gradcheck.findings import describe
 from gradcheck.layers import checked_seed, random_cotangent
 from gradcheck.parameters import flatten
-from gradcheck.structure import describe
 
 __all__ = ["Arrays", "Framework", "package"]
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import InvalidInput
+from gradcheck.findings import describe
 from gradcheck.frameworks.common import Arrays, Framework, package
 from gradcheck.functions import AT_ONCE
 from gradcheck.layers import argument_names
 from gradcheck.parameters import Key, path_name
-from gradcheck.structure import describe
 
 __all__ = ["JaxFunction"]
 

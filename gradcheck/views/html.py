@@ -462,7 +462,7 @@ def _facts(tests: Sequence[TestView], checks: Sequence[CheckView]) -> list[tuple
     found = [(name, f"{count:,}") for name, count in facts]
     coarsest = _coarsest(checks)
     if coarsest is not None:
-        told = f"coarsest resolution: {COULD_PASS}"
+        told = f"coarsest resolution, as a share {COULD_PASS}"
         found.append((told, _number(coarsest)))
     return found
 
