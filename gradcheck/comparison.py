@@ -293,6 +293,8 @@ def _sizes(
     known = found.error < 0.5 * np.abs(found.derivative)
     measured = np.where(known, np.abs(found.derivative), 0.0)
     size = np.fmax(np.where(np.isfinite(claim), np.abs(claim), 0.0), measured)
+    # A claim far too large is no scale, least of all for the others.
+    size = np.fmin(size, np.abs(found.derivative) + found.error)
     block = np.zeros(group.max() + 1)
     np.maximum.at(block, group, size)
     return block[group], np.max(size * units) / units + np.zeros(claim.shape)

@@ -729,3 +729,19 @@ def test_an_implicit_gradient_of_a_fixed_number_of_steps_is_approximate():
     assert check(60) == Verdict.PASS
     assert check(8) == Verdict.FAIL
     assert check(8, approximate=0.1) == Verdict.PASS
+
+
+@pytest.mark.parametrize("factor", [1e8, 1e300])
+def test_a_claim_that_is_far_too_large_is_no_scale_for_the_others(factor):
+    point = {"W": np.array([0.5, -1.0]), "b": np.array([0.3])}
+
+    def grad(p, times):
+        return {"W": times * 3 * p["W"] ** 2, "b": 3 * p["b"] ** 2}
+
+    def resolution(times):
+        report = check_gradient(
+            lambda p: np.sum(p["W"] ** 3) + np.sum(p["b"] ** 3), lambda p: grad(p, times), point
+        )
+        return report.blocks["b"].resolution
+
+    assert resolution(factor) == pytest.approx(resolution(1.0), rel=1e-3)
