@@ -271,8 +271,9 @@ class _Layer:
         """Diagnoses of inputs whose gradient is the cotangent itself, and should not be."""
         kind, found = "activation-derivative-missing", []
         for name, block in report.blocks.items():
-            same = block.verdict == Verdict.FAIL and np.array_equal(block.analytic, cotangent)
-            if same:
+            # Values may be right, and fail for their shape alone.
+            wrong = bool((block.verdicts == Verdict.FAIL).any())
+            if wrong and np.array_equal(block.analytic, cotangent):
                 hint, n = KINDS[kind].hint, block.entries
                 evidence = "is the cotangent as it came"
                 found.append(Diagnosis(kind, name, n, n, "certain", evidence, hint, block.label))

@@ -321,3 +321,17 @@ def test_layer_that_draws_a_mask_in_each_call_is_told_that_and_nothing_of_its_ca
     report = check_vjp(forward, lambda dout, mask: dout * mask, np.ones((6, 5)))
 
     assert {f.code for f in report.findings} == {"nondeterministic"}
+
+
+def test_a_transposed_gradient_that_equals_the_cotangent_is_no_missing_derivative():
+    def forward(x, w):
+        return x @ w, (x, w)
+
+    def backward(dout, cache):
+        x, w = cache
+        return dout @ w.T, dout.T @ x
+
+    report = check_vjp(forward, backward, {"x": np.array([[1.0]]), "w": np.array([[0.5, -1.0]])})
+
+    assert [finding.code for finding in report.findings] == ["transposed"]
+    assert "activation-derivative-missing" not in [diagnosis.kind for diagnosis in report.diagnoses]
