@@ -299,8 +299,8 @@ def _multiple(block: BlockReport) -> float:
 @np.errstate(all="ignore")
 def _whole(factor: float) -> float:
     """A measured factor, or the whole number or its inverse that it stands for."""
-    for number, inverse in ((np.round(factor), False), (np.round(1 / factor), True)):
-        near = float(1 / number if inverse else number)
+    for number, inverse in ((np.round(factor), False), (np.round(np.divide(1, factor)), True)):
+        near = float(np.divide(1, number) if inverse else number)
         if np.isfinite(near) and near and abs(factor - near) <= CLOSE * abs(near):
             return near
     return factor
