@@ -61,8 +61,8 @@ def network(activation="tanh"):
         Z2 = probe("Z2", p["W2"] @ A1 + p["b2"])
         return np.sum(backprop.loss(Z2, Y)) / M
 
-    def backward(p, X, Y, **instead):
-        values = {**p, "X": X, "Y": Y, "m": M, "np": np, "slope": slope}
+    def backward(p, X, Y, values=None, **instead):
+        values = {**(values or {}), **p, "X": X, "Y": Y, "m": M, "np": np, "slope": slope}
         values["Z1"] = p["W1"] @ X + p["b1"]
         values["A1"] = g(values["Z1"])
         values["A2"] = backprop.sigmoid.g(p["W2"] @ values["A1"] + p["b2"])
@@ -427,3 +427,77 @@ def test_a_gradient_made_with_another_cotangent_is_not_said_to_have_another_inpu
 
     assert report.equation == "dW1"
     assert str(report.diagnoses[0]) == "`dW1` is made with `dA1` in place of `dZ1`"
+
+
+def redrawn(draw):
+    return {
+        "masked": lambda d: d * (draw.random(d.shape) < 0.5),
+        "scaled": lambda d: d * draw.random(),
+        "noisy": lambda d: d + draw.normal(size=d.shape),
+    }
+
+
+def broken(number):
+    return lambda d: np.where(np.arange(d.size).reshape(d.shape) == 1, number, d)
+
+
+ODD = {
+    "zero": np.zeros_like,
+    "orthogonal": lambda d: np.roll(d, 1) * (np.arange(d.size).reshape(d.shape) == np.argmin(d)),
+    "nan": broken(np.nan),
+    "inf": broken(-np.inf),
+    "all nan": lambda d: d * np.nan,
+    "complex": lambda d: d + 0j,
+    "complex nan": lambda d: d * complex(1, np.nan),
+    "transposed": lambda d: d.T,
+    "flat": np.ravel,
+    "one row": lambda d: d[:1],
+    "rank 0": np.sum,
+    "empty": lambda d: d[:0],
+    "integers": lambda d: np.ceil(3 * d).astype(int),
+    "truth values": lambda d: d > 0,
+    "objects": lambda d: d.astype(object),
+    "text": lambda d: d.astype(str),
+    "masked array": lambda d: np.ma.array(d, mask=d > 0),
+    "lists": lambda d: [list(row) for row in d[:, :1]] + [[1.0, 2.0]],
+    "none": lambda d: None,
+    **redrawn(np.random.default_rng(3)),
+}
+
+
+def changed(mistakes, names=("Z1", "Z2"), scale=M, through=True):
+    """A check of the network with dZ1 and dZ2 changed, and what follows from them too or not."""
+    cost, backward, params, args = network()
+
+    def grad(p, X, Y):
+        instead = {
+            f"d{name}": f"change_{name}({RIGHT[f'd{name}']})" for name in mistakes if through
+        }
+        changes = {f"change_{name}": change for name, change in mistakes.items()}
+        made = backward(p, X, Y, values=changes, **instead)
+        if not through:
+            made |= {f"d{name}": change(made[f"d{name}"]) for name, change in mistakes.items()}
+        return made
+
+    spec = Intermediates(names, scale=scale)
+    return check_gradient(cost, grad, params, args=args, intermediates=spec)
+
+
+# What follows cannot be computed from these.
+ALONE = {"transposed", "flat", "one row", "rank 0", "empty", "objects", "text", "lists", "none"} | {
+    "masked array"
+}
+
+
+@pytest.mark.parametrize("through", [True, False])
+@pytest.mark.parametrize("name", ["Z1", "Z2"])
+@pytest.mark.parametrize("odd", ODD)
+def test_whatever_is_said_of_an_intermediate_there_is_a_report(odd, name, through):
+    report = changed({name: ODD[odd]}, through=through and odd not in ALONE)
+
+    assert report.verdict == Verdict.FAIL
+    assert report.blocks[name].verdict == Verdict.FAIL
+    assert report.equation == f"d{name}"
+    assert report.blame.equations == (f"d{name}",)
+    assert str(report).startswith("FAIL")
+    assert report.to_json()
