@@ -94,7 +94,7 @@ class Pass:
         held = {key: self.recording.values[key] for key in self.cotangents}
 
         def product(at: Any) -> Any:
-            if name in held:
+            if name in self.recording.values:
                 run = self.run({**held, name: at[name]})
             else:
                 x = self.x.copy()
