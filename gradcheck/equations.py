@@ -108,7 +108,7 @@ def named(intermediates: Any) -> Intermediates:
 def judged(
     report: GradientReport,
     cost: Callable[..., Any],
-    results: tuple[Any, Any],
+    results: Sequence[Any],
     layout: Layout,
     x: Array,
     args: tuple[Any, ...],
@@ -123,8 +123,8 @@ def judged(
     report : GradientReport
         Of the parameters.
     cost : callable
-    results : tuple of object
-        What two calls of the backward pass returned.
+    results : sequence of object
+        What calls of the backward pass returned, of which the first is judged.
     layout : Layout
     x : ndarray
         The point.
@@ -154,7 +154,7 @@ def judged(
         evaluations += part.evaluations
         return part
 
-    result, _ = results
+    result = results[0]
     said = claimed(result, met, forward, lambda name, v: of(name, over(v, spec.scale)).blocks[name])
     differing = redrawn(said, recording.values, results, spec.scale)
     unsteady = {f.block: f for f in differing if f.severity == "error"}
@@ -336,10 +336,11 @@ def _only_inherits(
     }
     if not structural[name] <= PASSED_ON & passed_on:
         return False, 0
-    claim = as_numbers(forward.said.get(name), value.shape)
-    if claim is None:
+    said, inner = as_numbers(forward.said.get(name), value.shape), name in forward.recording.values
+    claim = as_numbers(forward.claims[name], value.shape) if inner else said
+    if said is None or claim is None:
         return True, 0  # under no name of its own
-    finite, inner = np.isfinite(claim), name in forward.recording.values
+    finite = np.isfinite(said)
     alone = check(
         forward.piece(name), {name: np.where(finite, claim, 0.0)}, {name: value}, inner=inner
     )

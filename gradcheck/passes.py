@@ -169,18 +169,21 @@ def returned(result: Any, name: str) -> Any:
 
 
 def redrawn(
-    claims: Claims, values: Mapping[str, Array], results: tuple[Any, Any], scale: float
+    claims: Claims, values: Mapping[str, Array], results: Sequence[Any], scale: float
 ) -> list[Finding]:
-    """Findings about intermediates whose gradient differs between two calls at one point."""
+    """Findings about intermediates whose gradient differs between calls at one point."""
+    first, *later = results
     findings = []
     for name, claim in claims.found.items():
         layout, _ = flatten({name: values[name]})
-        one, two = (
-            structure.match(layout, {name: over(value, scale)}, (name,))
-            for value in (claim, _again(claim, *results))
-        )
+
+        def laid(value: Any, name: str = name, layout: Layout = layout) -> structure.Claim:
+            return structure.match(layout, {name: over(value, scale)}, (name,))
+
+        one = laid(claim)
         one.labels[name] = claims.labels[name]
-        findings += conduct.of_repetition(one, two)
+        found = [conduct.of_repetition(one, laid(_again(claim, first, other))) for other in later]
+        findings += next((differing for differing in found if differing), [])
     return findings
 
 

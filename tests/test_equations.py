@@ -564,3 +564,43 @@ def test_a_factor_after_an_intermediate_of_undeclared_convention_is_not_certain(
     assert report.diagnoses[0].block == "Z1"
     assert {d.sure for d in report.diagnoses if d.block in ("W1", "b1")} == {"possible"}
     assert "unless `dZ1` belongs to a multiple of the cost" in str(report).replace("\n      ", " ")
+
+
+def test_a_convention_that_is_not_declared_is_found_beside_what_is_not_finite():
+    report = changed({"Z1": broken(np.nan)}, scale=1)
+
+    assert report.blame.equations == ("dZ1",)
+    assert report.diagnoses[0].kind == "convention"
+
+
+def test_a_small_mask_that_is_redrawn_is_found_although_two_draws_may_be_alike():
+    draws = itertools.cycle([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
+
+    def cost(p):
+        return float(probe("z", p["w"] ** 2).sum())
+
+    def backward(p):
+        dz = np.ones(1) * next(draws)
+        return {"dz": dz, "dw": 2 * p["w"] * dz}
+
+    report = check_gradient(cost, backward, {"w": np.array([1.5])}, intermediates="z")
+
+    assert (report.blame.equations, report.blame.inherited) == (("dz",), ("dw",))
+
+
+def test_gradients_of_steps_that_are_redrawn_are_found_in_their_list():
+    draw = np.random.default_rng(4)
+
+    def cost(p):
+        return np.sum(probe("h", np.tanh(p["w"] * probe("h", p["w"] * W["W"]))))
+
+    def backward(p):
+        h = p["w"] * W["W"]
+        last = np.ones(h.shape)
+        inner = last * (1 - np.tanh(p["w"] * h) ** 2)
+        first = inner * p["w"] * (draw.random(h.shape) < 0.5)
+        return {"dw": np.array(np.sum(inner * h + first * W["W"])), "dh": [first, last]}
+
+    report = check_gradient(cost, backward, {"w": np.array(0.8)}, intermediates="h")
+
+    assert (report.blame.equations, report.blame.inherited) == (("dh",), ("dw",))
