@@ -19,7 +19,7 @@ So every equation is judged alone, and no graph need be declared.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -30,12 +30,13 @@ from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import CLOSE, Names
+from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.diagnosis.suspect import Sure, sureness
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.findings import Finding, some
 from gradcheck.functions import copy_arrays
 from gradcheck.parameters import Layout
-from gradcheck.passes import Pass, claimed, meetings, over
+from gradcheck.passes import Pass, as_numbers, claimed, meetings, over, redrawn, returned
 from gradcheck.probes import recorded
 from gradcheck.report import Blame, GradientReport, overall
 from gradcheck.verdict import Verdict
@@ -107,7 +108,7 @@ def named(intermediates: Any) -> Intermediates:
 def judged(
     report: GradientReport,
     cost: Callable[..., Any],
-    result: Any,
+    results: Sequence[Any],
     layout: Layout,
     x: Array,
     args: tuple[Any, ...],
@@ -122,8 +123,8 @@ def judged(
     report : GradientReport
         Of the parameters.
     cost : callable
-    result : object
-        What the backward pass returned.
+    results : sequence of object
+        What calls of the backward pass returned, of which the first is judged.
     layout : Layout
     x : ndarray
         The point.
@@ -153,8 +154,11 @@ def judged(
         evaluations += part.evaluations
         return part
 
+    result = results[0]
     said = claimed(result, met, forward, lambda name, v: of(name, over(v, spec.scale)).blocks[name])
-    findings = list(said.findings)
+    differing = redrawn(said, recording.values, results, spec.scale)
+    unsteady = {f.block: f for f in differing if f.severity == "error"}
+    findings = [*said.findings, *differing]
     claims = {
         name: over(said.found[name], spec.scale)
         if name in said.found
@@ -163,6 +167,7 @@ def judged(
     }
     forward = replace(forward, alike=said.alike, claims=claims)
     cotangents: dict[str, Array] = {}
+    raw = {**claims, **{block.name: returned(result, block.name) for block in layout.blocks}}
     # In backward order, as the gradients are computed.
     for name in reversed(recording.values):
         if name in said.others:
@@ -173,17 +178,21 @@ def judged(
         part = of(name, claim)
         measured = part.blocks[name].numerical
         if name in said.found:
-            blocks[name] = replace(part.blocks[name], label=label)
-            findings += [f for f in part.findings if f.block == name]
-            diagnoses += [diagnosis.named(label) for diagnosis in part.diagnoses]
+            verdict = Verdict.FAIL if name in unsteady else part.blocks[name].verdict
+            blocks[name] = replace(part.blocks[name], label=label, verdict=verdict)
+            findings += [_of_claim(f, label) for f in part.findings if f.block == name]
+            told: Sequence[Diagnosis] = part.diagnoses
+            if name in unsteady:
+                # Of what is redrawn the values of one draw mean nothing.
+                told = of_findings([unsteady[name]], {}, {}, known())
+            diagnoses += [diagnosis.named(label) for diagnosis in told]
         else:
             block = part.blocks[name].block
             blocks[name] = BlockReport.without_numbers(block, label, Verdict.FAIL)
             diagnoses += [_absent(f, label, value.size) for f in said.findings if f.block == name]
-        if np.shape(claim) == value.shape and np.isfinite(claim).all():
-            cotangents[name] = claim
-        elif measured.size == value.size and np.isfinite(measured).all():
-            cotangents[name] = measured.reshape(value.shape)
+        instead = _cotangent(claim, measured, value.shape)
+        if instead is not None:
+            claims[name] = cotangents[name] = instead
     everything = (*report.findings, *findings)
     done = replace(
         report,
@@ -196,7 +205,25 @@ def judged(
     )
     if done.verdict != Verdict.FAIL:
         return done
-    return _blamed(done, replace(forward, cotangents=cotangents), spec, check, known())
+    forward = replace(forward, claims=claims, cotangents=cotangents, said=raw)
+    return _blamed(done, forward, spec, check, known())
+
+
+def _of_claim(finding: Finding, label: str) -> Finding:
+    """A finding about the gradient of an intermediate, by what the backward pass calls it."""
+    message = finding.message.replace(f"`gradient of {finding.block}`", f"`{label}`")
+    return replace(finding, message=message)
+
+
+def _cotangent(claim: Any, measured: Array, shape: tuple[int, ...]) -> Array | None:
+    """What stands for a claim where others are judged: its numbers, or else those measured."""
+    numbers, due = as_numbers(claim, shape), None
+    if measured.size == np.prod(shape):
+        due = measured.reshape(shape)
+    made = numbers if numbers is not None else due
+    if numbers is not None and due is not None:
+        made = np.where(np.isfinite(numbers), numbers, due)
+    return made if made is not None and np.isfinite(made).all() else None
 
 
 def _absent(finding: Finding, label: str, entries: int) -> Diagnosis:
@@ -245,11 +272,16 @@ def _judgement(
 ) -> _Judgement:
     """Each equation by what it makes of its inputs, wrong as these may be."""
     wrong, right, inherited, diagnoses, evaluations = [], set(), [], [], 0
-    structural = {f.block for f in report.findings if f.severity == "error" and f.block}
+    structural = _condemned(report)
     for name, claim, value in _quantities(report, forward):
         if name in structural:
-            wrong.append(name)
-            diagnoses += [d for d in report.diagnoses if d.block == name]
+            follows, more = _only_inherits(name, value, structural, forward, check)
+            evaluations += more
+            if follows:
+                inherited.append(name)
+            else:
+                wrong.append(name)
+                diagnoses += [d for d in report.diagnoses if d.block == name]
             continue
         inner, verdict = name in forward.recording.values, report.blocks[name].verdict
         if inner and scale != 1:
@@ -273,6 +305,47 @@ def _judgement(
             evaluations += more
             diagnoses += [d.named(gradient) for d in told or alone.diagnoses]
     return _Judgement(wrong, right, inherited, diagnoses, evaluations, scale)
+
+
+def _condemned(report: GradientReport) -> dict[str, set[str]]:
+    """The codes of the errors that were found before any number was compared, by block."""
+    found: dict[str, set[str]] = {}
+    for finding in report.findings:
+        if finding.severity == "error" and finding.block:
+            found.setdefault(finding.block, set()).add(finding.code)
+    return found
+
+
+PASSED_ON = {"not-finite", "dtype", "nondeterministic"}
+"""Codes of findings that a right equation passes on from what it is computed from."""
+
+
+def _only_inherits(
+    name: str, value: Array, structural: Mapping[str, set[str]], forward: Pass, check: Check
+) -> tuple[bool, int]:
+    """Whether a condemned gradient follows from others that are condemned alike; evaluations.
+
+    The real part follows from the real part; where what comes in is finite, so is what follows;
+    and of what is redrawn, all claims are of one call.
+    """
+    passed_on = {
+        code
+        for key in forward.feeds(name)
+        for code in structural.get(key, ())
+        if code != "dtype" or np.iscomplexobj(forward.said[key])
+    }
+    if not structural[name] <= PASSED_ON & passed_on:
+        return False, 0
+    said, inner = as_numbers(forward.said.get(name), value.shape), name in forward.recording.values
+    claim = as_numbers(forward.claims[name], value.shape) if inner else said
+    if said is None or claim is None:
+        return True, 0  # under no name of its own
+    finite = np.isfinite(said)
+    alone = check(
+        forward.piece(name), {name: np.where(finite, claim, 0.0)}, {name: value}, inner=inner
+    )
+    off = alone.blocks[name].verdicts.reshape(value.shape) == Verdict.FAIL
+    return not (off & finite).any(), alone.evaluations
 
 
 def _is_due(block: BlockReport, claim: Array) -> bool:
@@ -299,8 +372,8 @@ def _multiple(block: BlockReport) -> float:
 @np.errstate(all="ignore")
 def _whole(factor: float) -> float:
     """A measured factor, or the whole number or its inverse that it stands for."""
-    for number, inverse in ((np.round(factor), False), (np.round(1 / factor), True)):
-        near = float(1 / number if inverse else number)
+    for number, inverse in ((np.round(factor), False), (np.round(np.divide(1, factor)), True)):
+        near = float(np.divide(1, number) if inverse else number)
         if np.isfinite(near) and near and abs(factor - near) <= CLOSE * abs(near):
             return near
     return factor
@@ -315,7 +388,8 @@ def _judged_twice(report: GradientReport, forward: Pass, check: Check, known: Na
     """
     best = _judgement(report, forward, check, known)
     evaluations = best.evaluations
-    factors = [_multiple(report.blocks[name]) for name in best.wrong if name in forward.cotangents]
+    steady = [k for k in best.wrong if k in forward.cotangents and k not in _condemned(report)]
+    factors = [_multiple(report.blocks[name]) for name in steady]
     for factor in dict.fromkeys(f for f in factors if np.isfinite(f) and abs(f - 1) > 1e-6):
         if len(best.wrong) < 2:
             break
@@ -380,14 +454,46 @@ def _blamed(
         marks=_marks(report, forward, found, computed),
     )
     diagnoses = tuple(found.diagnoses)
+    if found.scale == spec.scale == 1:
+        diagnoses = tuple(_hedged(d, report, forward) for d in diagnoses)
     if found.scale != 1:
         diagnoses = (_of_convention(report, forward, found, spec, known), *diagnoses)
     return replace(
         report,
         blame=blame,
+        findings=_in_backward_order(report, forward),
         diagnoses=diagnoses or report.diagnoses,
         evaluations=report.evaluations + found.evaluations,
     )
+
+
+def _hedged(diagnosis: Diagnosis, report: GradientReport, forward: Pass) -> Diagnosis:
+    """A factor in an equation of a multiple, which may be a convention that was not declared."""
+    if diagnosis.kind not in FACTORS or diagnosis.block is None:
+        return diagnosis
+    off = [
+        report.blocks[key].gradient
+        for key in forward.feeds(diagnosis.block)
+        if key in forward.claims
+        and report.blocks[key].verdict == Verdict.FAIL
+        and np.isfinite(_multiple(report.blocks[key]))
+    ]
+    if not off:
+        return diagnosis
+    belongs = "belongs" if len(off) == 1 else "belong"
+    evidence = f"{diagnosis.evidence}, unless {some(off)} {belongs} to a multiple of the cost"
+    return replace(diagnosis, sure="possible", evidence=evidence)
+
+
+FACTORS = {"constant-ratio", "sum-for-mean", "mean-for-sum"}
+"""Kinds of mistake that another convention gives to the equations after an intermediate."""
+
+
+def _in_backward_order(report: GradientReport, forward: Pass) -> tuple[Finding, ...]:
+    """The findings, those about what is computed first before those about what inherits it."""
+    order = [name for name, _, _ in _quantities(report, forward)]
+    place = {name: k for k, name in enumerate(order)}
+    return tuple(sorted(report.findings, key=lambda f: place.get(f.block or "", -1)))
 
 
 MARKS = {
@@ -423,6 +529,8 @@ def _quantities(report: GradientReport, forward: Pass) -> list[tuple[str, Array,
     """Name, claim and value of everything that has an equation, in backward order."""
     met = forward.recording.values
     place = {name: float(k) for k, name in enumerate(met)}
+    # Of what differs from call to call the claims of one call belong together.
+    unsteady = any(f.code in ("nondeterministic", "stale-cache") for f in report.findings)
     found: list[tuple[str, Array, Array]] = []
     for name, part in report.blocks.items():
         if name in met:
@@ -431,13 +539,14 @@ def _quantities(report: GradientReport, forward: Pass) -> list[tuple[str, Array,
         # A parameter's equation follows that of the intermediate that it feeds.
         place[name] = place.get(next(iter(forward.feeds(name)), ""), len(met)) - 0.5
         block, claim = forward.block(name), part.analytic
-        if claim.size:
-            value = np.asarray(forward.x[block.slice], dtype=float)
-            if block.is_complex:
-                claim, value = claim.view(complex), value.view(complex)
-            claim, value = claim.reshape(block.shape), value.reshape(block.shape)
-        else:
-            claim, value = np.full(block.shape, np.nan), np.zeros(block.shape)
+        if unsteady and not block.is_complex:
+            said = as_numbers(forward.said.get(name), block.shape)
+            claim = claim if said is None else said.ravel()
+        value = np.asarray(forward.x[block.slice], dtype=float)
+        if block.is_complex:
+            claim, value = claim.view(complex), value.view(complex)
+        value = value.reshape(block.shape)
+        claim = claim.reshape(block.shape) if claim.size else np.full(block.shape, np.nan)
         found.append((name, claim, value))
     return sorted(found, key=lambda quantity: -place[quantity[0]])
 

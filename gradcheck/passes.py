@@ -17,15 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck import conduct, structure
 from gradcheck.blockreport import BlockReport
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.findings import Finding
 from gradcheck.functions import copy_arrays
-from gradcheck.parameters import Block, Layout, children
+from gradcheck.parameters import Block, Layout, children, flatten
 from gradcheck.probes import Recording, recorded
 from gradcheck.verdict import Verdict
 
-__all__ = ["Claims", "Pass", "claimed", "meetings", "over"]
+__all__ = ["Claims", "Pass", "as_numbers", "claimed", "meetings", "over", "redrawn", "returned"]
 
 Array = Any
 
@@ -50,6 +51,9 @@ class Pass:
     claims, cotangents : mapping of str to ndarray
         What is claimed for the gradient of each meeting, and what stands for it where the
         equations of others are judged.
+    said : mapping of str to object
+        What the call of the backward pass that made these claims returned for each meeting and,
+        as far as it has names, for each parameter.
     """
 
     cost: Callable[..., Any]
@@ -60,6 +64,7 @@ class Pass:
     alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     claims: Mapping[str, Array] = field(default_factory=dict)
     cotangents: Mapping[str, Array] = field(default_factory=dict)
+    said: Mapping[str, Any] = field(default_factory=dict)
 
     def block(self, name: str) -> Block:
         """The block of the parameters that has a name."""
@@ -89,7 +94,7 @@ class Pass:
         held = {key: self.recording.values[key] for key in self.cotangents}
 
         def product(at: Any) -> Any:
-            if name in held:
+            if name in self.recording.values:
                 run = self.run({**held, name: at[name]})
             else:
                 x = self.x.copy()
@@ -139,12 +144,58 @@ def _moved(values: Array) -> Array:
 
 def over(claim: Any, factor: float) -> Any:
     """A claim divided by a factor, if it can be."""
-    if factor == 1:
+    if factor == 1 or isinstance(claim, np.ma.MaskedArray):
         return claim
     try:
         return np.asarray(claim) / factor
     except (TypeError, ValueError):
         return claim
+
+
+def as_numbers(claim: Any, shape: tuple[int, ...]) -> Array | None:
+    """The real part of a claim, if it has numbers and the shape that is due."""
+    if isinstance(claim, np.ma.MaskedArray) or not _has_shape(claim, shape):
+        return None
+    array = np.asarray(claim)
+    if array.dtype.kind not in "fciub":
+        return None
+    return array.real.astype(np.result_type(array.real.dtype, np.float64))
+
+
+def returned(result: Any, name: str) -> Any:
+    """What a backward pass returned under the name of a parameter; None if nothing."""
+    named = {key: value for (_, key), value in children(result) or ()}
+    return named.get(name, named.get(f"d{name}"))
+
+
+def redrawn(
+    claims: Claims, values: Mapping[str, Array], results: Sequence[Any], scale: float
+) -> list[Finding]:
+    """Findings about intermediates whose gradient differs between calls at one point."""
+    first, *later = results
+    findings = []
+    for name, claim in claims.found.items():
+        layout, _ = flatten({name: values[name]})
+
+        def laid(value: Any, name: str = name, layout: Layout = layout) -> structure.Claim:
+            return structure.match(layout, {name: over(value, scale)}, (name,))
+
+        one = laid(claim)
+        one.labels[name] = claims.labels[name]
+        found = [conduct.of_repetition(one, laid(_again(claim, first, other))) for other in later]
+        findings += next((differing for differing in found if differing), [])
+    return findings
+
+
+def _again(claim: Any, first: Any, second: Any) -> Any:
+    """What stands in the second result where a claim stands in the first."""
+    below = dict(children(second) or ())
+    for key, child in children(first) or ():
+        if child is claim:
+            return below.get(key)
+        if isinstance(child, (list, tuple)) and any(step is claim for step in child):
+            return _again(claim, child, below.get(key))
+    return None
 
 
 def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:

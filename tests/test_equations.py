@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import backprop
 from gradcheck import Intermediates, InvalidInput, Verdict, check_gradient, probe
@@ -61,8 +63,8 @@ def network(activation="tanh"):
         Z2 = probe("Z2", p["W2"] @ A1 + p["b2"])
         return np.sum(backprop.loss(Z2, Y)) / M
 
-    def backward(p, X, Y, **instead):
-        values = {**p, "X": X, "Y": Y, "m": M, "np": np, "slope": slope}
+    def backward(p, X, Y, values=None, **instead):
+        values = {**(values or {}), **p, "X": X, "Y": Y, "m": M, "np": np, "slope": slope}
         values["Z1"] = p["W1"] @ X + p["b1"]
         values["A1"] = g(values["Z1"])
         values["A2"] = backprop.sigmoid.g(p["W2"] @ values["A1"] + p["b2"])
@@ -427,3 +429,178 @@ def test_a_gradient_made_with_another_cotangent_is_not_said_to_have_another_inpu
 
     assert report.equation == "dW1"
     assert str(report.diagnoses[0]) == "`dW1` is made with `dA1` in place of `dZ1`"
+
+
+def redrawn(draw):
+    return {
+        "masked": lambda d: d * (draw.random(d.shape) < 0.5),
+        "scaled": lambda d: d * draw.random(),
+        "noisy": lambda d: d + draw.normal(size=d.shape),
+    }
+
+
+def broken(number):
+    return lambda d: np.where(np.arange(d.size).reshape(d.shape) == 1, number, d)
+
+
+ODD = {
+    "zero": np.zeros_like,
+    "orthogonal": lambda d: np.roll(d, 1) * (np.arange(d.size).reshape(d.shape) == np.argmin(d)),
+    "nan": broken(np.nan),
+    "inf": broken(-np.inf),
+    "all nan": lambda d: d * np.nan,
+    "complex": lambda d: d + 0j,
+    "complex nan": lambda d: d * complex(1, np.nan),
+    "transposed": lambda d: d.T,
+    "flat": np.ravel,
+    "one row": lambda d: d[:1],
+    "rank 0": np.sum,
+    "empty": lambda d: d[:0],
+    "integers": lambda d: np.ceil(3 * d).astype(int),
+    "truth values": lambda d: d > 0,
+    "objects": lambda d: d.astype(object),
+    "text": lambda d: d.astype(str),
+    "masked array": lambda d: np.ma.array(d, mask=d > 0),
+    "lists": lambda d: [list(row) for row in d[:, :1]] + [[1.0, 2.0]],
+    "none": lambda d: None,
+    **redrawn(np.random.default_rng(3)),
+}
+
+
+def changed(mistakes, names=("Z1", "Z2"), scale=M, through=True):
+    """A check of the network with dZ1 and dZ2 changed, and what follows from them too or not."""
+    cost, backward, params, args = network()
+
+    def grad(p, X, Y):
+        instead = {
+            f"d{name}": f"change_{name}({RIGHT[f'd{name}']})" for name in mistakes if through
+        }
+        changes = {f"change_{name}": change for name, change in mistakes.items()}
+        made = backward(p, X, Y, values=changes, **instead)
+        if not through:
+            made |= {f"d{name}": change(made[f"d{name}"]) for name, change in mistakes.items()}
+        return made
+
+    spec = Intermediates(names, scale=scale)
+    return check_gradient(cost, grad, params, args=args, intermediates=spec)
+
+
+# What follows cannot be computed from these.
+ALONE = {"transposed", "flat", "one row", "rank 0", "empty", "objects", "text", "lists", "none"} | {
+    "masked array"
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_is_odd_of_an_intermediate_is_blamed_on_its_equation_alone(odd):
+    report = changed({"Z1": ODD[odd]}, through=odd not in ALONE)
+
+    errors = [f.block for f in report.findings if f.severity == "error"]
+    assert report.blocks["Z1"].verdict == Verdict.FAIL
+    assert report.blame.equations == ("dZ1",)
+    assert set(report.blame.inherited) == (set() if odd in ALONE else {"dW1", "db1"})
+    assert {d.block for d in report.diagnoses} == {"Z1"}
+    assert errors[:1] in ([], ["Z1"])
+    assert "dZ1" in str(report).splitlines()[0]
+    assert all(name not in report.blame.marks for name in ("dZ2", "dW2", "db2"))
+
+
+@pytest.mark.parametrize("odd", ["nan", "inf", "all nan", "complex", "complex nan", "masked"])
+def test_what_is_odd_of_the_last_layer_is_inherited_by_all_before(odd):
+    report = changed({"Z2": ODD[odd]})
+
+    assert "`dZ2`" in str(report).splitlines()[0]
+    assert report.blame.equations == ("dZ2",)
+    assert set(report.blame.inherited) == INHERIT["dZ2"]
+
+
+@settings(max_examples=12)
+@given(
+    st.dictionaries(st.sampled_from(["Z1", "Z2"]), st.sampled_from(sorted(ODD)), min_size=1),
+    st.sampled_from([1, M]),
+    st.booleans(),
+)
+def test_whatever_is_said_of_intermediates_there_is_a_report(odd, scale, through):
+    through = through and not ALONE & {*odd.values()}
+
+    report = changed(
+        {name: ODD[which] for name, which in odd.items()}, scale=scale, through=through
+    )
+
+    assert report.verdict == Verdict.FAIL
+    assert str(report).startswith("FAIL")
+    assert report.to_json()
+
+
+@pytest.mark.parametrize("mistake", ["masked", "scaled", "noisy"])
+def test_of_what_is_redrawn_no_value_is_diagnosed(mistake):
+    report = changed({"Z1": ODD[mistake]})
+
+    assert "`dZ1` differs between two calls" in str(report).splitlines()[0]
+    assert [(d.kind, d.block) for d in report.diagnoses] == [("nondeterministic", "Z1")]
+
+
+def test_a_mistake_of_its_own_is_seen_beside_what_is_inherited():
+    values = {"nan": broken(np.nan)}
+    cost, backward, params, args = network()
+    wrong = {"dZ1": "nan(dA1 * slope(Z1))", "dW1": "2 / m * dZ1 @ X.T"}
+    report = check_gradient(
+        cost,
+        lambda p, X, Y: backward(p, X, Y, values=values, **wrong),
+        params,
+        args=args,
+        intermediates=Intermediates(("Z1", "Z2"), scale=M),
+    )
+
+    assert report.blame.equations == ("dZ1", "dW1")
+    assert report.blame.inherited == ("db1",)
+
+
+@pytest.mark.parametrize("factor", [2, -1, 0.5])
+def test_a_factor_after_an_intermediate_of_undeclared_convention_is_not_certain(factor):
+    report = changed({"Z1": lambda d: factor * d}, names=("Z1",), scale=1)
+
+    assert report.equation == "dZ1"
+    assert report.diagnoses[0].block == "Z1"
+    assert {d.sure for d in report.diagnoses if d.block in ("W1", "b1")} == {"possible"}
+    assert "unless `dZ1` belongs to a multiple of the cost" in str(report).replace("\n      ", " ")
+
+
+def test_a_convention_that_is_not_declared_is_found_beside_what_is_not_finite():
+    report = changed({"Z1": broken(np.nan)}, scale=1)
+
+    assert report.blame.equations == ("dZ1",)
+    assert report.diagnoses[0].kind == "convention"
+
+
+def test_a_small_mask_that_is_redrawn_is_found_although_two_draws_may_be_alike():
+    draws = itertools.cycle([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
+
+    def cost(p):
+        return float(probe("z", p["w"] ** 2).sum())
+
+    def backward(p):
+        dz = np.ones(1) * next(draws)
+        return {"dz": dz, "dw": 2 * p["w"] * dz}
+
+    report = check_gradient(cost, backward, {"w": np.array([1.5])}, intermediates="z")
+
+    assert (report.blame.equations, report.blame.inherited) == (("dz",), ("dw",))
+
+
+def test_gradients_of_steps_that_are_redrawn_are_found_in_their_list():
+    draw = np.random.default_rng(4)
+
+    def cost(p):
+        return np.sum(probe("h", np.tanh(p["w"] * probe("h", p["w"] * W["W"]))))
+
+    def backward(p):
+        h = p["w"] * W["W"]
+        last = np.ones(h.shape)
+        inner = last * (1 - np.tanh(p["w"] * h) ** 2)
+        first = inner * p["w"] * (draw.random(h.shape) < 0.5)
+        return {"dw": np.array(np.sum(inner * h + first * W["W"])), "dh": [first, last]}
+
+    report = check_gradient(cost, backward, {"w": np.array(0.8)}, intermediates="h")
+
+    assert (report.blame.equations, report.blame.inherited) == (("dh",), ("dw",))
