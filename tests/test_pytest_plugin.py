@@ -712,7 +712,7 @@ def test_html_is_a_page_of_all_tests(run, pytester):
 
     page = pytester.path.joinpath("it.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
-    assert "1 of 4 checks failed" in page
+    assert "1 of 4 tests failed" in page
     assert "written to it.html" in result.stdout.lines
 
 
