@@ -374,7 +374,7 @@ def test_audit_of_the_check_has_its_exit_codes(run, folder):
     assert run(*coarse, "--quiet")[1] == "1 of 2 planted mistakes were caught (50.0 %)\n"
 
     code, out, err = run("audit", "mine:cost", "mine:twice", "--data", "data.npz")
-    assert (code, out) == (3, "nothing was audited\n")
+    assert (code, out) == (1, "FAIL without any mistake planted: nothing was audited\n")
     assert "does not pass without a mistake, see to it first: FAIL: " in err
 
 

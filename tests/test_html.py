@@ -257,12 +257,14 @@ def test_audit_has_its_section_and_its_survivors_make_the_page_fail():
     data["audit"] = {
         "trials": [{**dict(zip(names, t, strict=True)), "where": "test_it"} for t in trials],
         "passed_over": {"test_other": "it expects a wrong gradient"},
+        "red": ["test_red"],
     }
 
     tree = Tree(html.page(data))
     assert "✗ FAIL 1 test passed; 2 of 3 planted mistakes caught" in tree.text
     assert "Not caught test_it: transposed (W)" in tree.text
     assert "Not audited test_other: it expects a wrong gradient" in tree.text
+    assert "test_red: it fails without a mistake" in tree.text
     assert "sign 2 2 transposed 1 0" in tree.text
     data["audit"]["trials"].pop()
     text = Tree(html.page(data)).text

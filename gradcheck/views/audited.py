@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gradcheck.audit import RED
+
 __all__ = ["AuditView"]
 
 
@@ -63,4 +65,5 @@ class AuditView:
     @property
     def passed_over(self) -> list[tuple[str, str]]:
         """Tests that were not audited, with the reason."""
-        return list(self.data["passed_over"].items())
+        red = [(test, RED) for test in self.data.get("red", ())]
+        return [*self.data["passed_over"].items(), *red]
