@@ -1,6 +1,7 @@
 """``gradcheck COST GRAD``, ``layers`` and ``explain``, called in this process."""
 
 import json
+import re
 import sys
 import textwrap
 import zipfile
@@ -356,6 +357,31 @@ def test_explanations_are_printed(run):
 def few():
     with only("sign", "relative error 1e-06"):
         yield
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [("--data=data.npz", 2), (f"--shapes={SPEC}", 2), ("--shapes=W: n", 1)]
+)
+def test_a_cost_and_a_gradient_that_are_swapped_are_asked_about(data, code, run):
+    swapped = ("between", "kinked") if code == 1 else ("grad", "cost")
+
+    got, out, err = run(*(f"mine:{name}" for name in swapped), data)
+
+    assert got == code
+    assert "are they swapped? it is gradcheck COST GRAD\n" in out + err
+    assert "wrt" not in err
+    assert "swapped" not in "".join(run("mine:cost", "mine:twice", "--data", "data.npz")[1:])
+
+
+def test_advice_names_options_in_the_place_of_keywords(run):
+    _, out, _ = run("mine:kinked", "mine:between", "--shapes", "W: n in {0}")
+    _, _, whole = run("mine:cost", "mine:grad", "--data", "whole.npz")
+    _, _, bad = run("mine:cost", "mine:grad", "--data", "data.npz", "--resolution", "7")
+
+    assert "leave them out with --wrt\n" in whole
+    assert bad.startswith("gradcheck: --resolution: expected")
+    for text in (out, whole, bad):
+        assert not re.search(r"(wrt|resolution|on_kink|inconclusive)=", text)
 
 
 @pytest.mark.usefixtures("few")

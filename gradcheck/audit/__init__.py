@@ -26,10 +26,7 @@ from typing import Any
 from gradcheck.audit.mistakes import MISTAKES, Passing, Planted
 from gradcheck.watch import altering
 
-__all__ = ["RED", "Red", "Trial", "plant", "planting", "stopping", "text", "to_dict"]
-
-RED = "it fails without a mistake"
-"""Why a test, or the check of the command line, is not audited that has to be mended first."""
+__all__ = ["Red", "Trial", "plant", "planting", "stopping", "text", "to_dict"]
 
 CLAIMS = {"gradient": "grad", "vjp": "backward", "jacobian": "jac", "hessian": "hess"}
 """By what a check is of, the argument that is the user's claim."""

@@ -18,6 +18,7 @@ from _pytest.runner import runtestprotocol
 
 from gradcheck import audit
 from gradcheck.audit.mistakes import Passing, Planted, Seen
+from gradcheck.views.audited import RED
 from gradcheck.watch import watching
 
 __all__ = ["Audit"]
@@ -156,7 +157,7 @@ class Audit:
         terminalreporter.section("gradcheck audit")
         for line in audit.text(self.trials).splitlines():
             terminalreporter.line(line)
-        for test, why in [*self.passed_over.items(), *((test, audit.RED) for test in self.red)]:
+        for test, why in [*self.passed_over.items(), *((test, RED) for test in self.red)]:
             terminalreporter.line(f"not audited, for {why}: {test}")
         if self.trials and self.failure:
             terminalreporter.line(f"the audit failed: {self.failure}", red=True)

@@ -33,6 +33,7 @@ from gradcheck.cli.screen import Screen, complain, writable, write_json
 from gradcheck.errors import InvalidInput
 from gradcheck.targets import load
 from gradcheck.verdict import Verdict
+from gradcheck.views.audited import RED
 
 __all__ = ["EPILOG", "add_arguments", "run"]
 
@@ -171,7 +172,7 @@ def _by_plugin(args: Sequence[str]) -> _Made:
     if found is None or done.returncode not in RAN:
         raise InvalidInput(f"pytest could not run: {_last_words(done)}")
     remarks = [f"not audited, for {why}: {test}" for test, why in found["passed_over"].items()]
-    remarks += [f"not audited, for {audit.RED}: {test}" for test in found["red"]]
+    remarks += [f"not audited, for {RED}: {test}" for test in found["red"]]
     steady = UNSTEADY not in found["passed_over"].values()
     trials = [Trial(**trial) for trial in found["trials"]]
     return _Made(trials, remarks, steady and not found["red"])

@@ -450,8 +450,8 @@ class _Tally:
             if self.checked
             else f"nothing was checked: {headline}",
             *(f"  {count} times: {reason}" for reason, count in self.reasons.most_common()),
-            "  help: keep draws away from there with another domain or a scale=, set on_kink= or",
-            "      resolution=, or allow more with inconclusive=",
+            "  help: keep draws away from there with another domain or a scale=, or set on_kink=",
+            "      or resolution=; or allow more with inconclusive=",
         ]
         if self.simplest is not None:
             lines += ["the smallest of them:", assigned(self.simplest)]

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradcheck.audit import RED
+__all__ = ["RED", "AuditView"]
 
-__all__ = ["AuditView"]
+RED = "it fails without a mistake"
+"""Why a test is not audited that has to be mended first."""
 
 
 @dataclass(frozen=True)
