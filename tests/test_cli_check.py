@@ -251,7 +251,7 @@ def test_spec_is_pointed_at(run):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ("explian", "unrecognized arguments: explian; expected MODULE:OBJECT"),
+        ("explian", "unrecognized arguments: explian; did you mean gradcheck explain?"),
         ("mine:cost mine:grad --bounds W=1", "argument --bounds: expected LOW:HIGH for 'W'"),
         ("mine:cost mine:grad --bounds 1:2", "argument --bounds: expected names and values"),
         ("mine:cost mine:grad --dimensions m=x", "argument --dimensions: expected whole numbers"),
@@ -371,6 +371,22 @@ def test_a_cost_and_a_gradient_that_are_swapped_are_asked_about(data, code, run)
     assert "are they swapped? it is gradcheck COST GRAD\n" in out + err
     assert "wrt" not in err
     assert "swapped" not in "".join(run("mine:cost", "mine:twice", "--data", "data.npz")[1:])
+
+
+@pytest.mark.parametrize(
+    ("data", "dimensions", "said"),
+    [
+        ("--data=data.npz", "mm=99,m=2", "note: no array has the size mm=99 of --dimensions\n"),
+        ("--shapes=W: n m; X: m 3", "mm=99,k=3,m=7", "note: no array has the size mm=99 of "),
+        ("--data=data.npz", "m=2", ""),
+    ],
+)
+def test_sizes_that_nothing_has_are_noted(data, dimensions, said, run):
+    code, out, _ = run("mine:cost", "mine:named", data, "--dimensions", dimensions)
+
+    assert code == 0
+    assert said in out
+    assert ("note:" in out) == bool(said)
 
 
 def test_advice_names_options_in_the_place_of_keywords(run):

@@ -94,11 +94,17 @@ class Subject:
         return plan(cost, grad, arrays, jac=grad is None, wrt=self.wrt, params=self.params)
 
     def remark(self, arrays: Arrays) -> str:
-        """Which arrays nothing takes, if there are any."""
+        """Which arrays nothing takes, and which sizes nothing has, if there are any."""
         if self.swapped(arrays):
             return SWAPPED
         lost = [] if self.is_layer else [n for n in arrays if n not in self.plan(arrays).taken]
-        return f"nothing takes {', '.join(f'`{name}`' for name in lost)}" if lost else ""
+        said = [f"nothing takes {', '.join(f'`{name}`' for name in lost)}"] if lost else []
+        sizes = {n for value in arrays.values() for n in np.shape(value)}
+        named = self.options.get("dimensions", {}).items()
+        known = getattr(arrays, "sizes", ())
+        odd = [f"{n}={size}" for n, size in named if n not in known and size not in sizes]
+        said += [f"no array has the size {', '.join(odd)} of --dimensions"] if odd else []
+        return "; ".join(said)
 
     def swapped(self, arrays: Arrays) -> bool:
         """Whether the cost returns arrays and the gradient a number."""
