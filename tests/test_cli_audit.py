@@ -165,6 +165,19 @@ def test_exit_code_tells_whether_all_was_caught_and_audited(found, code, words, 
     assert words in run("test_it.py")[2]
 
 
+def test_failure_of_a_test_that_checks_nothing_is_told(run):
+    code, out, err = run("test_it.py::test_with_gradcheck", "test_it.py::test_red")
+
+    assert code == 1
+    assert out.endswith("planted mistakes were caught (100.0 %)\n")
+    assert err.startswith("gradcheck: tests that check no gradient fail: ")
+    assert err.count("\n") == 1
+    assert run("test_it.py::test_red")[:2] == (
+        1,
+        "FAIL without any mistake planted: nothing was audited\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "left"),
     [

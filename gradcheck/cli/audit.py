@@ -175,7 +175,11 @@ def _by_plugin(args: Sequence[str]) -> _Made:
     remarks += [f"not audited, for {RED}: {test}" for test in found["red"]]
     steady = UNSTEADY not in found["passed_over"].values()
     trials = [Trial(**trial) for trial in found["trials"]]
-    return _Made(trials, remarks, steady and not found["red"])
+    whole = steady and not found["red"]
+    if whole and done.returncode == 1 and all(trial.caught for trial in trials):
+        remarks.append(f"tests that check no gradient fail: {_last_words(done)}")
+        whole = False
+    return _Made(trials, remarks, whole)
 
 
 def _by_runs(options: argparse.Namespace, screen: Screen) -> _Made:
