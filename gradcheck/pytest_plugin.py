@@ -12,6 +12,7 @@ PYTEST_DONT_REWRITE: it asserts nothing, and some import it before pytest does.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 import json
 import math
@@ -336,9 +337,12 @@ def options_of(item: pytest.Item) -> dict[str, Any]:
     for mark in marks:
         wrong = [*map(repr, mark.args), *(f"{k}=" for k in mark.kwargs if k not in known)]
         if wrong:
+            names = [name for k in mark.kwargs for name in difflib.get_close_matches(k, known, 1)]
+            near = [name for name in names if name not in mark.kwargs]
+            meant = f"; did you mean {', '.join(f'{n}=' for n in near)}?" if near else ""
             pytest.fail(
                 f"the marker `gradcheck` got {', '.join(wrong)}, "
-                f"expected options by name, of {', '.join(sorted(known))}",
+                f"expected options by name, of {', '.join(sorted(set(known)))}{meant}",
                 pytrace=False,
             )
     return {k: v for mark in reversed(marks) for k, v in mark.kwargs.items()}
@@ -390,7 +394,7 @@ class Summary:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the section, if any test asked for checks."""
-        records = [record for record in self.records if record.ran or record.checks]
+        records = [r for r in self.records if r.ran or r.checks or r.outcome == "error"]
         if not records:
             return
         terminalreporter.write_sep("=", NAME)

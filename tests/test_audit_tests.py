@@ -176,6 +176,9 @@ def test_what_cannot_be_audited_is_named(audit):
         def test_red(gradcheck):
             gradcheck(cost, lambda p: {"dW": -P["W"], "db": P["b"]}, P)
 
+        def test_breaks(gradcheck):
+            raise ValueError
+
         @pytest.mark.xfail
         def test_xfails(gradcheck):
             gradcheck(cost, lambda p: {"dW": -P["W"], "db": P["b"]}, P)
@@ -188,9 +191,14 @@ def test_what_cannot_be_audited_is_named(audit):
         "test_model.py::test_expects_wrong": "it expects a wrong gradient",
         "test_model.py::test_once": "it fails when it is run again",
     }
-    assert found["red"] == ["test_model.py::test_red"]
+    assert found["red"] == ["test_model.py::test_red", "test_model.py::test_breaks"]
     result.stdout.fnmatch_lines(
-        ["nothing was audited", "not audited, for it fails when it is run again: *::test_once"]
+        [
+            "nothing was audited",
+            "not audited, for it fails when it is run again: *::test_once",
+            "not audited, for it fails without a mistake: *::test_red",
+            "not audited, for it fails without a mistake: *::test_breaks",
+        ]
     )
 
 

@@ -225,7 +225,7 @@ def test_screen_readers_hear_an_outline_and_no_decoration(visit):
     tree = visit().locator("body").aria_snapshot()
 
     assert '- heading "✗' not in tree
-    assert 'heading "FAIL 6 of 22 checks failed, 1 could not be decided"' in tree
+    assert 'heading "FAIL 6 of 22 tests failed, 1 could not be decided"' in tree
     assert '- columnheader "verdict"' in tree
     assert '- rowheader "W1"' in tree
     assert "- banner" in tree

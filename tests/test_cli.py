@@ -78,7 +78,7 @@ def test_right_equations_pass_one_by_one(capsys):
 
 
 def test_progress_goes_to_stderr(capsys):
-    main([])
+    main(["--verbose"])
 
     drawn, *trained = capsys.readouterr().err.splitlines()
     assert drawn == "drawn networks: 3, PASS"
@@ -86,6 +86,12 @@ def test_progress_goes_to_stderr(capsys):
     assert trained[1].startswith("breast cancer, iteration 5: ")
     assert re.fullmatch(r"breast cancer, iteration \d+: accuracy 1\.0000, PASS", trained[2])
     assert len(trained) == 3
+
+
+def test_without_a_terminal_no_progress_is_shown(capsys):
+    main([])
+
+    assert capsys.readouterr().err == ""
 
 
 def test_terminal_sees_what_is_going_on_in_one_place(monkeypatch):
@@ -193,7 +199,7 @@ def test_broken_equation_is_explained_at_the_network_that_shows_it(broken, capsy
     assert "\nat " in printed.out
     assert "FAIL[rank-1]: `db1` has shape " in printed.out
     assert "help: sum with np.sum(..., axis=1, keepdims=True)" in printed.out
-    assert printed.err == "drawn networks: 1, FAIL\n"
+    assert printed.err == ""
 
 
 def test_json_without_a_file_is_all_of_stdout(capsys):
@@ -221,7 +227,7 @@ def test_equation_that_is_wrong_on_the_data_alone_ends_the_training(monkeypatch,
     right = backprop.gradients
     monkeypatch.setattr(backprop, "gradients", gradients)
 
-    assert main([]) == 1
+    assert main(["--verbose"]) == 1
 
     printed = capsys.readouterr()
     assert printed.out.splitlines()[-1] == "FAIL: wrong in dW2"
@@ -257,6 +263,21 @@ def test_what_could_not_be_checked_is_no_pass(monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "INCONCLUSIVE: `W1`, `b1`, `W2`, `b2` could not be checked" in printed
     assert printed.splitlines()[-1].startswith("INCONCLUSIVE: the six equations")
+
+
+@pytest.mark.parametrize(("word", "command"), [("explane", "explain"), ("layer", "layers")])
+def test_a_command_that_is_misspelt_is_guessed(word, command, capsys):
+    with pytest.raises(SystemExit):
+        main([word, "model:forward"])
+
+    assert f"; did you mean gradcheck {command}? expected " in capsys.readouterr().err
+
+
+def test_a_page_is_named_as_one(tmp_path, capsys):
+    assert main(["--html", str(tmp_path / "out.txt")]) == 2
+
+    assert "--html: expected a name that ends in .html, got " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.usefixtures("no_data")

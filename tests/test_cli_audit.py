@@ -102,7 +102,8 @@ def test_any_tests_are_audited_by_a_run_for_each_mistake(run):
 def test_what_cannot_be_audited_is_explained(test, words, run):
     code, out, err = run("model_audited:grad", "--", "-k", test)
 
-    assert (code, out) == (3, "nothing was audited\n")
+    red = "FAIL without any mistake planted: nothing was audited\n"
+    assert (code, out) == ((1, red) if test == "red" else (3, "nothing was audited\n"))
     assert err.startswith(f"gradcheck: {words}")
     assert err.count("\n") == 1
 
@@ -143,6 +144,7 @@ CAUGHT = {"mistake": "sign", "block": "x", "where": "t", "caught": True}
         ({"trials": [CAUGHT]}, 0, ""),
         ({"trials": [{**CAUGHT, "caught": False}]}, 1, ""),
         ({"trials": [CAUGHT], "red": ["t2"]}, 1, "fails without a mistake: t2"),
+        ({"red": ["t2"]}, 1, "fails without a mistake: t2"),
         (
             {"trials": [CAUGHT], "passed_over": {"t2": "it fails when it is run again"}},
             1,
@@ -161,6 +163,19 @@ def test_exit_code_tells_whether_all_was_caught_and_audited(found, code, words, 
 
     assert run("test_it.py")[0] == code
     assert words in run("test_it.py")[2]
+
+
+def test_failure_of_a_test_that_checks_nothing_is_told(run):
+    code, out, err = run("test_it.py::test_with_gradcheck", "test_it.py::test_red")
+
+    assert code == 1
+    assert out.endswith("planted mistakes were caught (100.0 %)\n")
+    assert err.startswith("gradcheck: tests that check no gradient fail: ")
+    assert err.count("\n") == 1
+    assert run("test_it.py::test_red")[:2] == (
+        1,
+        "FAIL without any mistake planted: nothing was audited\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """``gradcheck COST GRAD``, ``layers`` and ``explain``, called in this process."""
 
 import json
+import re
 import sys
 import textwrap
 import zipfile
@@ -250,7 +251,7 @@ def test_spec_is_pointed_at(run):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ("explian", "unrecognized arguments: explian; expected MODULE:OBJECT"),
+        ("explian", "unrecognized arguments: explian; did you mean gradcheck explain?"),
         ("mine:cost mine:grad --bounds W=1", "argument --bounds: expected LOW:HIGH for 'W'"),
         ("mine:cost mine:grad --bounds 1:2", "argument --bounds: expected names and values"),
         ("mine:cost mine:grad --dimensions m=x", "argument --dimensions: expected whole numbers"),
@@ -358,6 +359,47 @@ def few():
         yield
 
 
+@pytest.mark.parametrize(
+    ("data", "code"), [("--data=data.npz", 2), (f"--shapes={SPEC}", 2), ("--shapes=W: n", 1)]
+)
+def test_a_cost_and_a_gradient_that_are_swapped_are_asked_about(data, code, run):
+    swapped = ("between", "kinked") if code == 1 else ("grad", "cost")
+
+    got, out, err = run(*(f"mine:{name}" for name in swapped), data)
+
+    assert got == code
+    assert "are they swapped? it is gradcheck COST GRAD\n" in out + err
+    assert "wrt" not in err
+    assert "swapped" not in "".join(run("mine:cost", "mine:twice", "--data", "data.npz")[1:])
+
+
+@pytest.mark.parametrize(
+    ("data", "dimensions", "said"),
+    [
+        ("--data=data.npz", "mm=99,m=2", "note: no array has the size mm=99 of --dimensions\n"),
+        ("--shapes=W: n m; X: m 3", "mm=99,k=3,m=7", "note: no array has the size mm=99 of "),
+        ("--data=data.npz", "m=2", ""),
+    ],
+)
+def test_sizes_that_nothing_has_are_noted(data, dimensions, said, run):
+    code, out, _ = run("mine:cost", "mine:named", data, "--dimensions", dimensions)
+
+    assert code == 0
+    assert said in out
+    assert ("note:" in out) == bool(said)
+
+
+def test_advice_names_options_in_the_place_of_keywords(run):
+    _, out, _ = run("mine:kinked", "mine:between", "--shapes", "W: n in {0}")
+    _, _, whole = run("mine:cost", "mine:grad", "--data", "whole.npz")
+    _, _, bad = run("mine:cost", "mine:grad", "--data", "data.npz", "--resolution", "7")
+
+    assert "leave them out with --wrt\n" in whole
+    assert bad.startswith("gradcheck: --resolution: expected")
+    for text in (out, whole, bad):
+        assert not re.search(r"(wrt|resolution|on_kink|inconclusive)=", text)
+
+
 @pytest.mark.usefixtures("few")
 def test_audit_of_the_check_has_its_exit_codes(run, folder):
     arguments = ("audit", "mine:cost", "mine:grad")
@@ -374,7 +416,7 @@ def test_audit_of_the_check_has_its_exit_codes(run, folder):
     assert run(*coarse, "--quiet")[1] == "1 of 2 planted mistakes were caught (50.0 %)\n"
 
     code, out, err = run("audit", "mine:cost", "mine:twice", "--data", "data.npz")
-    assert (code, out) == (3, "nothing was audited\n")
+    assert (code, out) == (1, "FAIL without any mistake planted: nothing was audited\n")
     assert "does not pass without a mistake, see to it first: FAIL: " in err
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_page_of_a_session_lists_tests_by_their_need():
 
     text = Tree(html.page(data)).text
 
-    assert "✗ FAIL 1 of 4 checks failed, 1 could not be decided, 1 failed as expected" in text
+    assert "✗ FAIL 1 of 4 tests failed, 1 could not be decided, 1 failed as expected" in text
     words = ["To look at", "test_wrong", "test_open", "test_empty", "Failed as expected"]
     order = [text.index(name) for name in (*words, "test_expected", "Passed or skipped What")]
     assert order == sorted(order)
@@ -187,7 +188,7 @@ def test_page_of_a_session_lists_tests_by_their_need():
 def test_expected_failures_have_a_section_of_their_own(outcome):
     text = Tree(html.page(session(test_it=("passing", "passed"), test_no=("row", outcome)))).text
 
-    assert "✓ PASS 1 of 2 checks passed, 1 failed as expected" in text
+    assert "✓ PASS 1 of 2 tests passed, 1 failed as expected" in text
     assert "To look at" not in text
     assert text.index("Failed as expected") < text.index(f"{outcome} ✗ FAIL test_no")
     assert "row 2 wrong" in text
@@ -200,7 +201,7 @@ def test_draws_that_a_property_test_rejects_are_counted_and_nothing_more():
 
     text = Tree(html.page(data)).text
 
-    assert "✓ PASS 1 of 2 checks passed, 1 rejected as inconclusive" in text
+    assert "✓ PASS 1 test passed, 1 draw rejected as inconclusive" in text
     assert "passed ✓ PASS test_drawn 1 of 2 draws inconclusive" in text
     assert "To look at" not in text
     assert "as expected" not in text
@@ -213,7 +214,7 @@ def test_page_of_many_passing_tests_folds_them():
 
     tree = Tree(html.page(data))
 
-    assert "✓ PASS 20 checks passed" in tree.text
+    assert "✓ PASS 20 tests passed" in tree.text
     assert "20 passed" in [text for tag, text in tree.texts if tag == "summary"]
 
 
@@ -227,6 +228,26 @@ def test_of_examples_the_last_is_told():
     assert "row 2" in text
     assert "rank-1" not in text
     assert "1 more of its checks did not pass: this is the last example of 9." in text
+    assert "✗ FAIL 1 of 1 test failed" in text
+
+
+def test_a_test_that_fails_by_something_else_is_not_said_to_have_passed():
+    text = Tree(html.page(session(test_it=("passing", "failed")))).text
+
+    assert "1 of 1 test failed though what was checked passed" in text
+
+
+def test_a_headline_of_a_larger_draw_is_told_from_the_smallest_that_follows():
+    said = "FAIL: `dW` is 3 times too large; 3 = columns of X: a sum where the mean is due (at m=3)"
+    report = replace(report_of("row"), larger=said)
+
+    text = Tree(html.page(report)).text
+
+    head, below = text.split("Above is what a larger draw says. Below is ")
+    assert "3 times too large; 3 = columns of X: a sum where the mean is due (at m=3)" in head
+    assert below.startswith("the smallest draw that fails, where much looks alike: ")
+    assert "row 2" in below.partition("Cause")[0]
+    assert "larger draw" not in Tree(html.page(report_of("row"))).text
 
 
 def test_audit_has_its_section_and_its_survivors_make_the_page_fail():
@@ -236,16 +257,18 @@ def test_audit_has_its_section_and_its_survivors_make_the_page_fail():
     data["audit"] = {
         "trials": [{**dict(zip(names, t, strict=True)), "where": "test_it"} for t in trials],
         "passed_over": {"test_other": "it expects a wrong gradient"},
+        "red": ["test_red"],
     }
 
     tree = Tree(html.page(data))
-    assert "✗ FAIL 1 check passed; 2 of 3 planted mistakes caught" in tree.text
+    assert "✗ FAIL 1 test passed; 2 of 3 planted mistakes caught" in tree.text
     assert "Not caught test_it: transposed (W)" in tree.text
     assert "Not audited test_other: it expects a wrong gradient" in tree.text
+    assert "test_red: it fails without a mistake" in tree.text
     assert "sign 2 2 transposed 1 0" in tree.text
     data["audit"]["trials"].pop()
     text = Tree(html.page(data)).text
-    assert "✓ PASS 1 check passed; 2 of 2 planted mistakes caught" in text
+    assert "✓ PASS 1 test passed; 2 of 2 planted mistakes caught" in text
     assert "Not caught" not in text
     data["audit"]["trials"] = []
     assert f"{html.NONE} not checked Audit: nothing was audited" in Tree(html.page(data)).text

@@ -194,6 +194,7 @@ def test_option_that_no_check_has_is_an_error(run, options):
     result.assert_outcomes(errors=1)
     got = options.replace("=1e-3", "=").replace("1e-3", "0.001")
     result.stdout.fnmatch_lines([f"the marker `gradcheck` got {got}, expected options by name, *"])
+    assert ("did you mean resolution=?" in result.stdout.str()) == ("=" in options)
 
 
 @pytest.fixture
@@ -263,6 +264,15 @@ def test_failure_in_setup_is_as_readable(run, line_of):
     result.assert_outcomes(errors=1)
     place = f"test_it.py:{line_of('gradcheck(cost, wrong')}: GradientError"
     assert "\n".join([WRONG, "", place, ""]) in result.stdout.str()
+
+
+def test_error_in_setup_has_its_row(run):
+    fixture = "@pytest.fixture\ndef broken():\n    raise ValueError"
+
+    result = run(fixture, "def test_it(broken, gradcheck): pass")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["error    -  * test_it.py::test_it"])
 
 
 def test_failure_of_a_test_case_hides_unittest(run, line_of):
@@ -712,7 +722,7 @@ def test_html_is_a_page_of_all_tests(run, pytester):
 
     page = pytester.path.joinpath("it.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
-    assert "1 of 4 checks failed" in page
+    assert "1 of 4 tests failed" in page
     assert "written to it.html" in result.stdout.lines
 
 

@@ -551,6 +551,29 @@ def test_failures_are_replayed_from_the_database():
     assert seen[0] == 3
 
 
+@pytest.mark.parametrize("other", ["another mistake", "another spec"])
+def test_a_counterexample_of_another_test_of_the_same_source_is_not_replayed(other):
+    database = hypothesis.database.InMemoryExampleDatabase()
+    seen = []
+
+    def made(spec, grad):
+        @settings(max_examples=20, database=database)
+        @given(spec, cost=square, grad=grad)
+        def test(x):
+            seen.append(x.size)
+
+        return test
+
+    caught(made("x: n", lambda x: 2 * x + (x.size > 4)))
+    seen.clear()
+    if other == "another mistake":
+        caught(made("x: n", lambda x: 2 * x + 1))
+    else:
+        caught(made("x: n m", lambda x: 2 * x + (x.size > 4)))
+
+    assert seen[0] == 1
+
+
 def test_the_inner_test_is_what_fuzzers_need():
     """As hypofuzz calls it: with what the strategies draw, outside of a run of ours."""
     test = given("x: n", cost=square, grad=wrong)(nothing)

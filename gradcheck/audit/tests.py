@@ -18,6 +18,7 @@ from _pytest.runner import runtestprotocol
 
 from gradcheck import audit
 from gradcheck.audit.mistakes import Passing, Planted, Seen
+from gradcheck.views.audited import RED
 from gradcheck.watch import watching
 
 __all__ = ["Audit"]
@@ -45,7 +46,7 @@ class Audit:
     passed_over : dict of str to str
         Tests that make checks and were not audited, with the reason.
     red : list of str
-        Tests that fail as they are.
+        Tests that check, or ask for it, and fail as they are.
     """
 
     def __init__(self, config: pytest.Config, listener: Callable[[pytest.Item], Any]) -> None:
@@ -70,7 +71,7 @@ class Audit:
         checks = listener.record.checks if listener else ears.checks
         wrong = listener.record.verdicts.get("FAIL", 0) if listener else ears.wrong
         if self.broken:
-            self.red += [item.nodeid] if checks else []
+            self.red += [item.nodeid] if checks or listener else []
         elif not self.green:
             pass  # skipped, or expected to fail
         elif wrong:
@@ -156,7 +157,7 @@ class Audit:
         terminalreporter.section("gradcheck audit")
         for line in audit.text(self.trials).splitlines():
             terminalreporter.line(line)
-        for test, why in self.passed_over.items():
+        for test, why in [*self.passed_over.items(), *((test, RED) for test in self.red)]:
             terminalreporter.line(f"not audited, for {why}: {test}")
         if self.trials and self.failure:
             terminalreporter.line(f"the audit failed: {self.failure}", red=True)

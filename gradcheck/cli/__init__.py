@@ -10,6 +10,7 @@ or nothing was, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not name:
         _check_words(options.targets)
     results = (getattr(options, name, None) for name in ("json", "html"))
-    screen = Screen(options.quiet, silent=STDOUT in results)
+    screen = Screen(options.quiet, silent=STDOUT in results, verbose=options.verbose)
     try:
         with one_thread():
             return command.run(options, screen)
@@ -226,9 +227,11 @@ def _check_words(targets: Sequence[str]) -> None:
 
     odd = [text for text in targets if not might_be(text)]
     if odd:
+        near = difflib.get_close_matches(odd[0], filter(None, _COMMANDS), 1)
+        meant = f"did you mean gradcheck {near[0]}? " if near else ""
         _main_parser().error(
-            f"unrecognized arguments: {' '.join(odd)}; expected MODULE:OBJECT, PATH.py::OBJECT or "
-            f"a command, of {', '.join(name for name in _COMMANDS if name)}"
+            f"unrecognized arguments: {' '.join(odd)}; {meant}expected MODULE:OBJECT, "
+            f"PATH.py::OBJECT or a command, of {', '.join(filter(None, _COMMANDS))}"
         )
 
 

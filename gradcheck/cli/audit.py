@@ -33,6 +33,7 @@ from gradcheck.cli.screen import Screen, complain, writable, write_json
 from gradcheck.errors import InvalidInput
 from gradcheck.targets import load
 from gradcheck.verdict import Verdict
+from gradcheck.views.audited import RED
 
 __all__ = ["EPILOG", "add_arguments", "run"]
 
@@ -66,13 +67,15 @@ def run(options: argparse.Namespace, screen: Screen) -> int:
         made = _audited(options, screen)
     screen.clear()
     text = audit.text(made.trials)
+    if not made.trials and not made.whole:
+        text = f"FAIL without any mistake planted: {text}"
     screen.tell(text.splitlines()[-1] if options.quiet else text)
     for remark in made.remarks:
         complain(remark)
     write_json(options.json, {"schema": 1, **audit.to_dict(made.trials), "remarks": made.remarks})
-    if not made.trials:
-        return 3
-    return 0 if made.whole and all(trial.caught for trial in made.trials) else 1
+    if not made.whole or not all(trial.caught for trial in made.trials):
+        return 1
+    return 0 if made.trials else 3
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ def _by_check(options: argparse.Namespace, screen: Screen) -> _Made:
     outcome = _outcome(subject, options, seen)
     if outcome.verdict != Verdict.PASS:
         told = outcome.said or check.headline(outcome.report)
-        return _Made([], [f"the check does not pass without a mistake, see to it first: {told}"])
+        remark = f"the check does not pass without a mistake, see to it first: {told}"
+        return _Made([], [remark], outcome.verdict != Verdict.FAIL)
     try_one = partial(_trial, subject, options)
     workers = options.workers or 1
     pool = processes(workers) if workers > 1 else nullcontext()
@@ -168,10 +172,14 @@ def _by_plugin(args: Sequence[str]) -> _Made:
     if found is None or done.returncode not in RAN:
         raise InvalidInput(f"pytest could not run: {_last_words(done)}")
     remarks = [f"not audited, for {why}: {test}" for test, why in found["passed_over"].items()]
-    remarks += [f"not audited, for it fails without a mistake: {test}" for test in found["red"]]
+    remarks += [f"not audited, for {RED}: {test}" for test in found["red"]]
     steady = UNSTEADY not in found["passed_over"].values()
     trials = [Trial(**trial) for trial in found["trials"]]
-    return _Made(trials, remarks, steady and not found["red"])
+    whole = steady and not found["red"]
+    if whole and done.returncode == 1 and all(trial.caught for trial in trials):
+        remarks.append(f"tests that check no gradient fail: {_last_words(done)}")
+        whole = False
+    return _Made(trials, remarks, whole)
 
 
 def _by_runs(options: argparse.Namespace, screen: Screen) -> _Made:
@@ -187,7 +195,7 @@ def _by_runs(options: argparse.Namespace, screen: Screen) -> _Made:
             if done.returncode not in RAN:
                 raise InvalidInput(f"pytest could not run: {said}")
             why = "tests fail without a mistake" if done.returncode == 1 else "there are no tests"
-            return _Made([], [f"{why}, see to it first: {said}"])
+            return _Made([], [f"{why}, see to it first: {said}"], done.returncode != 1)
         if not seen["places"]:
             return _Made([], [f"no test calls {target}: there is nothing to plant a mistake in"])
 

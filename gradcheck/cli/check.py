@@ -20,6 +20,7 @@ import numpy as np
 from gradcheck.audit.mistakes import Passing
 from gradcheck.cli.running import Outcome, Subject, at_point, by_test, drawn, in_processes
 from gradcheck.cli.screen import EXIT, Screen, colors, writable, write_html, write_json
+from gradcheck.cli.wording import in_options
 from gradcheck.errors import InvalidInput
 from gradcheck.report import SCHEMA, GradientReport
 from gradcheck.targets import arguments, is_test
@@ -127,7 +128,9 @@ def run(options: argparse.Namespace, screen: Screen, *, is_layer: bool = False) 
     with screen.waiting("checking"):
         outcome = tried(subject, options, partial(_show, options, screen))
     screen.clear()
-    screen.tell(_text(outcome, options))
+    by_test = len(subject.targets) == 1 and is_test(subject.loaded[0])
+    text = _text(outcome, options)
+    screen.tell(text if by_test else in_options(text))
     write_json(options.json, _data(subject, outcome))
     reports = [] if outcome.report is None else [outcome.report]
     write_html(options.html, {" ".join(subject.targets): reports})
@@ -165,6 +168,21 @@ def tried(
         return by_test(
             subject, examples=options.examples, seed=options.seed, passing=passing, seen=seen
         )
+    try:
+        outcome = _tried_at_data(subject, options, seen, passing)
+    except InvalidInput as error:
+        raise type(error)(in_options(str(error))) from error.__cause__
+    outcome.said = in_options(outcome.said)
+    return outcome
+
+
+def _tried_at_data(
+    subject: Subject,
+    options: argparse.Namespace,
+    seen: Callable[[Outcome], None],
+    passing: Passing | None,
+) -> Outcome:
+    """At the user's point, or at drawn data."""
     _ = subject.functions
     if options.data is not None:
         _refuse(options, "nothing is drawn with --data", "examples", "scale", "workers")

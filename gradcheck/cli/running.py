@@ -35,7 +35,7 @@ from gradcheck.audit.mistakes import Passing
 from gradcheck.calls import Plan, Taking, plan
 from gradcheck.check import assert_gradient, check_gradient
 from gradcheck.errors import InvalidInput
-from gradcheck.functions import in_short
+from gradcheck.functions import copy_arrays, in_short
 from gradcheck.layers import check_vjp
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
 from gradcheck.verdict import Verdict
@@ -94,9 +94,29 @@ class Subject:
         return plan(cost, grad, arrays, jac=grad is None, wrt=self.wrt, params=self.params)
 
     def remark(self, arrays: Arrays) -> str:
-        """Which arrays nothing takes, if there are any."""
+        """Which arrays nothing takes, and which sizes nothing has, if there are any."""
+        if self.swapped(arrays):
+            return SWAPPED
         lost = [] if self.is_layer else [n for n in arrays if n not in self.plan(arrays).taken]
-        return f"nothing takes {', '.join(f'`{name}`' for name in lost)}" if lost else ""
+        said = [f"nothing takes {', '.join(f'`{name}`' for name in lost)}"] if lost else []
+        sizes = {n for value in arrays.values() for n in np.shape(value)}
+        named = self.options.get("dimensions", {}).items()
+        known = getattr(arrays, "sizes", ())
+        odd = [f"{n}={size}" for n, size in named if n not in known and size not in sizes]
+        said += [f"no array has the size {', '.join(odd)} of --dimensions"] if odd else []
+        return "; ".join(said)
+
+    def swapped(self, arrays: Arrays) -> bool:
+        """Whether the cost returns arrays and the gradient a number."""
+        if self.is_layer or self.functions[1] is None:
+            return False
+        try:
+            with np.errstate(all="ignore"):
+                takings = [Taking.of("cost", f, tuple(arrays), self.params) for f in self.functions]
+                first, second = (taking(copy_arrays(dict(arrays))) for taking in takings)
+            return not _is_number(first) and _is_number(second)
+        except Exception:
+            return False
 
     def inputs(self, arrays: Arrays) -> dict[str, Any]:
         """Arguments of a layer's forward step, made of some arrays."""
@@ -115,6 +135,13 @@ class Subject:
         return check_gradient(
             bound.cost, bound.grad, bound.params, args=bound.args, jac=bound.jac, **options
         )
+
+
+SWAPPED = "COST returns arrays and GRAD a number: are they swapped? it is gradcheck COST GRAD"
+
+
+def _is_number(value: Any) -> bool:
+    return np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biufc"
 
 
 @dataclass
@@ -208,7 +235,10 @@ class _Ear:
 
 @contextmanager
 def _listening(
-    subject: Subject, seen: Callable[[Outcome], None], passing: Passing | None
+    subject: Subject,
+    seen: Callable[[Outcome], None],
+    passing: Passing | None,
+    arrays: Callable[[], Arrays] = dict,
 ) -> Iterator[Outcome]:
     """An outcome that hears of the checks made inside; what cannot be checked says where."""
     outcome = Outcome()
@@ -221,6 +251,8 @@ def _listening(
             came = text.removeprefix(ALONE)
             text = f"{subject.targets[0]} alone returns the pair (value, gradient){came}; or name "
             text += "the gradient too: gradcheck COST GRAD"
+        elif subject.swapped(arrays()):
+            raise InvalidInput(SWAPPED) from error.__cause__
         raise InvalidInput(f"{text}, at {place}" if place else text) from error.__cause__
 
 
@@ -247,7 +279,7 @@ def at_point(subject: Subject, arrays: Arrays, passing: Passing | None = None) -
     passing : Passing, optional
         What the gradient goes through.
     """
-    with _listening(subject, _deaf, passing) as outcome:
+    with _listening(subject, _deaf, passing, lambda: arrays) as outcome:
         subject.check(arrays)
     outcome.examples = 0
     return outcome
@@ -288,7 +320,7 @@ def drawn(
         print_blob=False,
     )
     make = _layer_test if subject.is_layer else _gradient_test
-    with _listening(subject, seen, passing) as outcome:
+    with _listening(subject, seen, passing, lambda: _distinct(spec)) as outcome:
         test = make(subject, spec, scale)
         run = hypothesis.seed(seed)(settings(test))
         with _judged(outcome, "the check"), stopping(test) if passing else nullcontext():

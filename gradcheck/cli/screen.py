@@ -51,11 +51,14 @@ class Screen:
         Show no progress.
     silent : bool
         Print no text, for stdout holds a file of results.
+    verbose : bool
+        Show progress also where no terminal is, line by line.
     """
 
-    def __init__(self, quiet: bool, silent: bool = False) -> None:
+    def __init__(self, quiet: bool, silent: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
         self.silent = silent
+        self.verbose = verbose
         self.lively = sys.stderr.isatty()
         self.now = ""
 
@@ -65,9 +68,9 @@ class Screen:
             print(text)
 
     def progress(self, text: str, *, passing: bool = False) -> None:
-        """Say what is being done; what is `passing` shows on a terminal only, in one place."""
+        """Say what is being done, on a terminal; what is `passing` in one place."""
         self.now = text if passing else ""
-        if self.quiet or (passing and not self.lively):
+        if self.quiet or not (self.lively or (self.verbose and not passing)):
             return
         if self.lively:
             print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
@@ -139,6 +142,9 @@ def writable(json: Path | None, html: Path | None) -> None:
             raise InvalidInput(f"{option}: there is no folder {path.parent}")
         if path is not None and path.is_dir():
             raise InvalidInput(f"{option}: {path} is a folder")
+    special = html is not None and (html == STDOUT or (html.exists() and not html.is_file()))
+    if html is not None and not special and html.suffix.lower() not in (".html", ".htm"):
+        raise InvalidInput(f"--html: expected a name that ends in .html, got {str(html)!r}")
     if html is not None:
         _html()
 

@@ -35,6 +35,7 @@ from gradcheck.check import check_dimensions, check_gradient, check_options
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
 from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
+from gradcheck.strategies.digest import digest
 from gradcheck.strategies.domains import Arrays, assemble, distinct
 from gradcheck.strategies.larger import Larger, sizes_in_short
 from gradcheck.strategies.parser import parse
@@ -272,11 +273,11 @@ class _Checker:
         ours = [a.name for a in arguments if a.name in (*self.spec.names, drawn, REPORT)]
         theirs = [a for a in arguments if a.name not in ours]
 
+        # Hypothesis keeps counterexamples by the source and the signature of a test.
+        key = digest(self.spec.text, self.cost, self.grad, self.params)
+        draws = inspect.Parameter(drawn, inspect.Parameter.KEYWORD_ONLY, annotation=key)
         signature = inspect.Signature(
-            sorted(
-                [*theirs, inspect.Parameter(drawn, inspect.Parameter.KEYWORD_ONLY)],
-                key=lambda argument: argument.kind,
-            )
+            sorted([*theirs, draws], key=lambda argument: argument.kind),
         )
 
         @functools.wraps(test)
@@ -449,8 +450,8 @@ class _Tally:
             if self.checked
             else f"nothing was checked: {headline}",
             *(f"  {count} times: {reason}" for reason, count in self.reasons.most_common()),
-            "  help: keep draws away from there with another domain or a scale=, set on_kink= or",
-            "      resolution=, or allow more with inconclusive=",
+            "  help: keep draws away from there with another domain or a scale=, or set on_kink=",
+            "      or resolution=; or allow more with inconclusive=",
         ]
         if self.simplest is not None:
             lines += ["the smallest of them:", assigned(self.simplest)]

@@ -15,7 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["AuditView"]
+__all__ = ["RED", "AuditView"]
+
+RED = "it fails without a mistake"
+"""Why a test is not audited that has to be mended first."""
 
 
 @dataclass(frozen=True)
@@ -63,4 +66,5 @@ class AuditView:
     @property
     def passed_over(self) -> list[tuple[str, str]]:
         """Tests that were not audited, with the reason."""
-        return list(self.data["passed_over"].items())
+        red = [(test, RED) for test in self.data.get("red", ())]
+        return [*self.data["passed_over"].items(), *red]

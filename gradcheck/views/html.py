@@ -11,6 +11,7 @@ file. Needs Jinja2: ``pip install 'gradcheck[html]'``.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -126,12 +127,16 @@ class CheckView:
     @property
     def headline(self) -> str:
         """The first sentence of the report, without its verdict."""
-        first, *rest = self.data["text"].splitlines()
-        for line in rest:
-            if len(line) - len(line.lstrip()) != 4:
-                break
-            first += " " + line.strip()
-        return re.sub(r"^[A-Z]+(\[[\w-]+\])?: ", "", first)
+        return _without_verdict(_first_sentence(self.data["text"].splitlines())[0])
+
+    @property
+    def shrunk(self) -> str:
+        """Of what draw the rest of the report is, if the headline is of a larger one."""
+        if not self.data.get("larger"):
+            return ""
+        _, (sentence, *rest) = _first_sentence(self.data["text"].splitlines())
+        said = _without_verdict(_first_sentence(rest)[0])
+        return f"Above is what a larger draw says. Below is {sentence} {said}"
 
     @property
     def code(self) -> str:
@@ -260,6 +265,14 @@ class TestView:
         """Whether a check did not pass and the test did, or was not to."""
         fine = self.outcome in ("passed", "xfailed", "skipped") and not self.empty
         return fine and self.verdict in ("FAIL", "INCONCLUSIVE")
+
+    @property
+    def kind(self) -> str:
+        """How it counts among many, of those in `SAID`."""
+        if self.expected:
+            return "expected"
+        failed = self.outcome in ("failed", "error")
+        return "otherwise" if failed and self.verdict == "PASS" else self.verdict
 
     @property
     def settled(self) -> bool:
@@ -411,11 +424,11 @@ def _coarsest(checks: Iterable[CheckView]) -> float | None:
 SAID = {
     "FAIL": "failed",
     "INCONCLUSIVE": "could not be decided",
+    "otherwise": "failed though what was checked passed",
     "PASS": "passed",
     "expected": "failed as expected",
-    "rejected": "rejected as inconclusive",
 }
-"""What is said of checks, in this order; of those that passed only if none failed."""
+"""What is said of checks or tests, in this order; of those that passed only if none failed."""
 
 
 def _of_all(judged: Sequence[str], checks: Sequence[CheckView]) -> str:
@@ -430,21 +443,23 @@ def _headline(tests: Sequence[TestView], audit: AuditView | None) -> str:
 
 
 def _said(tests: Sequence[TestView]) -> str:
-    """What all checks say together."""
+    """What all checks say together: by tests if they are of tests, which may shrink failures."""
     counts: Counter[str] = Counter()
+    by_test = any(test.outcome for test in tests)
     for test in tests:
-        open_ = "expected" if test.expected else "rejected" if test.rejected else ""
-        for check in test.checks:
-            counts["PASS" if check.verdict == "PASS" else open_ or check.verdict] += 1
-    total = _counted(counts.total(), "check")
+        verdicts = [check.verdict for check in test.checks]
+        counts.update([test.kind] if by_test and verdicts else verdicts)
+    total = _counted(counts.total(), "test" if by_test else "check")
     if not counts:
         return "nothing was checked"
+    rejected = sum(test.rejected for test in tests)
+    also = f", {_counted(rejected, 'draw')} rejected as inconclusive" if rejected else ""
     if list(counts) == ["PASS"]:
-        return f"{total} passed"
+        return f"{total} passed{also}"
     red = counts["FAIL"] or counts["INCONCLUSIVE"]
     said = [kind for kind in SAID if counts[kind] and not (red and kind == "PASS")]
     first, *rest = [(f"{counts[kind]:,}", SAID[kind]) for kind in said]
-    return ", ".join([f"{first[0]} of {total} {first[1]}", *map(" ".join, rest)])
+    return ", ".join([f"{first[0]} of {total} {first[1]}", *map(" ".join, rest)]) + also
 
 
 def _counted(n: int, noun: str) -> str:
@@ -465,6 +480,17 @@ def _facts(tests: Sequence[TestView], checks: Sequence[CheckView]) -> list[tuple
         told = f"coarsest resolution, as a share {COULD_PASS}"
         found.append((told, _number(coarsest)))
     return found
+
+
+def _first_sentence(lines: Sequence[str]) -> tuple[str, list[str]]:
+    """The first line of a report with those that continue it, and the others."""
+    first, *rest = lines
+    more = list(itertools.takewhile(lambda line: re.match(r" {4}\S", line), rest))
+    return " ".join([first, *map(str.strip, more)]), rest[len(more) :]
+
+
+def _without_verdict(sentence: str) -> str:
+    return re.sub(r"^[A-Z]+(\[[\w-]+\])?: ", "", sentence)
 
 
 def _marked(text: str, term: str) -> Markup:
