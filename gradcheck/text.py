@@ -50,6 +50,9 @@ SAID = {
 }
 """Kinds of which a finding has said all that is to say."""
 
+ANY_LAYOUT = {"zero", "not-computed", "summed-over-all-axes", "permuted", "transposed"}
+"""Kinds of which a gradient of transposed shape is, whichever way it is laid out."""
+
 LINES, COLUMNS = 40, 100
 """Size of the screen that a report fits."""
 
@@ -136,7 +139,12 @@ def _is_of(diagnosis: Diagnosis, block: BlockReport) -> bool:
 
 def _besides(diagnosis: Diagnosis, finding: Finding) -> str:
     """What a diagnosis adds to the message of a finding."""
-    return diagnosis.evidence.removeprefix(_predicate(finding)) or f": {diagnosis.meaning}"
+    shape = _predicate(finding)
+    if not diagnosis.evidence.startswith(shape):
+        # It tells of the values, which were laid out as they should be.
+        turned = finding.code == "transposed" and diagnosis.kind not in ANY_LAYOUT
+        return f"; {'transposed, ' if turned else ''}it {diagnosis.evidence}"
+    return diagnosis.evidence.removeprefix(shape) or f": {diagnosis.meaning}"
 
 
 def _predicate(finding: Finding) -> str:

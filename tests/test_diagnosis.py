@@ -494,3 +494,29 @@ def test_factor_without_a_name_is_not_certainly_that_of_the_loss():
     )
 
     assert [(d.kind, d.sure) for d in report.diagnoses] == [("scaled-loss", "likely")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda R: R.sum(axis=1),
+        lambda R: R.sum(axis=1, keepdims=True),
+        lambda R: R.sum(),
+        lambda R: np.full(3, R.sum()),
+    ],
+)
+def test_bias_of_rank_1_is_not_told_to_keep_a_second_axis(change):
+    rng = np.random.default_rng(3)
+    A, Y = rng.normal(size=(9, 4)), rng.normal(size=(9, 3))
+    params = {"W": rng.normal(size=(4, 3)), "b": rng.normal(size=3)}
+
+    def gradient(p, A, Y):
+        R = A @ p["W"] + p["b"] - Y
+        return {"W": A.T @ R, "b": change(R)}
+
+    def squares(p, A, Y):
+        return np.sum((A @ p["W"] + p["b"] - Y) ** 2) / 2
+
+    (diagnosis,) = check_gradient(squares, gradient, params, args=(A, Y)).diagnoses
+
+    assert "axis=0)" in diagnosis.hint

@@ -263,3 +263,24 @@ def test_block_of_one_entry_has_no_sure_diagnosis():
     assert [d.sure for d in report.diagnoses] == ["possible", "possible"]
     assert str(report).startswith("FAIL: `gradient of s` is 1.7 times too large\n")
     assert "  or: a factor is wrong (possible, explains 1 of 1 entry)" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        (lambda due: -due.T, "; transposed, it has the wrong sign"),
+        (lambda due: -due.ravel(), "; it has the wrong sign"),
+        (lambda due: np.ones(due.T.shape), "; it is 1 in every entry"),
+        (lambda due: np.zeros(due.T.shape), "; it is 0 everywhere"),
+    ],
+)
+def test_wrong_values_in_a_wrong_shape_are_told_after_it_and_nothing_is_said_of_the_factors(
+    claim, told
+):
+    W = np.random.default_rng(0).normal(size=(3, 4))
+
+    report = check_gradient(lambda W: np.sum(W**3), lambda W: claim(3 * W**2), W)
+
+    text = " ".join(str(report).split())
+    assert f"expected (3, 4){told}" in text
+    assert "factors" not in text.replace("a factor", "")
