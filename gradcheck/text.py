@@ -10,6 +10,7 @@ worst entries; then what else may be the cause, each with what to do.
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -107,7 +108,7 @@ def _not_passed(report: GradientReport, most: int) -> list[str]:
         others = [b.label for b in report.wrong if b.name != head.block and not _is_of(head, b)]
         apart = others and head.block and not report.blame
         rest = f"; wrong too: {some(others, 3)}" if apart else ""
-        lines = [f"{report.verdict}: {head.sentence}{rest}"]
+        lines = [f"{report.verdict}: {head.sentence}{_rivals(head, causes)}{rest}"]
     else:
         lines = [f"{report.verdict}: {_summary(report)}"]
     lines += _blamed(report, most)
@@ -135,6 +136,20 @@ def _is_said(diagnosis: Diagnosis, errors: Sequence[Finding]) -> bool:
 def _is_of(diagnosis: Diagnosis, block: BlockReport) -> bool:
     """Whether a diagnosis of two blocks that are swapped has told of this one."""
     return diagnosis.kind == "swapped" and f"`{block.name}`" in diagnosis.evidence
+
+
+def _rivals(head: Diagnosis, causes: Sequence[Diagnosis]) -> str:
+    """What else the evidence of the headline may mean, of one family of mistakes."""
+    family = head.kind.partition("-")[0]
+    also = [
+        cause.meaning
+        for cause in causes
+        if (cause.block, cause.sure, cause.evidence) == (head.block, head.sure, head.evidence)
+        and cause.kind.partition("-")[0] == family
+        and cause.kind != head.kind
+    ]
+    subject = os.path.commonprefix([head.meaning.split(), *(text.split() for text in also)])
+    return "".join(f", or {' '.join(text.split()[len(subject) :])}" for text in also)
 
 
 def _besides(diagnosis: Diagnosis, finding: Finding) -> str:

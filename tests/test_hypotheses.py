@@ -302,3 +302,17 @@ def test_factor_of_an_intermediate_is_a_derivative_and_no_parametrisation():
     assert guess.kind == "activation-derivative-missing"
     assert guess.evidence == "is 1/(2 `W`) times what is due"
     assert kinds(TRUTH / (2 * AT)) == {"parametrisation"}
+
+
+@pytest.mark.parametrize(
+    ("still", "kind"), [(True, "not-computed"), (False, "summed-over-all-axes")]
+)
+def test_one_number_everywhere_was_computed_if_it_moves(still, kind):
+    setting = Setting(still=lambda name: still)
+
+    (guess,) = found(0 * TRUTH + 0.37, setting)
+
+    assert guess.kind == kind
+    assert "0.37" in guess.evidence
+    assert kinds(0 * TRUTH + TRUTH.max(), setting) == {kind}
+    assert kinds(0 * TRUTH + 1.0, setting) == {"not-computed"}

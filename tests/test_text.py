@@ -284,3 +284,14 @@ def test_wrong_values_in_a_wrong_shape_are_told_after_it_and_nothing_is_said_of_
     text = " ".join(str(report).split())
     assert f"expected (3, 4){told}" in text
     assert "factors" not in text.replace("a factor", "")
+
+
+def test_headline_names_all_that_a_penalty_too_small_by_its_own_factor_may_be():
+    W = np.random.default_rng(0).normal(size=(3, 4))
+
+    def penalised(W, lam=0.1):
+        return np.sum(W**3) + lam * np.sum(W**2)
+
+    text = " ".join(str(check_gradient(penalised, lambda W: 3 * W**2 + 0.1 * W, W)).split())
+
+    assert "0.1 = lam: the penalty's part is missing, or has the wrong factor " in text

@@ -105,7 +105,7 @@ KINDS = {
         "dx[1:] = d[:-1]",
     ),
     "summed-over-all-axes": Kind(
-        "one sum over all axes",
+        "one number where each entry is due its own",
         "sum over the examples alone: np.sum(dZ, axis=1, keepdims=True)",
         "db1 = np.sum(dZ1) / m",
         adds=True,
@@ -225,7 +225,7 @@ KINDS = {
         adds=True,
     ),
     "activation-derivative-of-another": Kind(
-        "the derivative is that of another activation",
+        "the activation's derivative is that of another one",
         "use the derivative of the activation of the forward pass",
         "dZ1 = W2.T @ dZ2 * sigmoid_prime(Z1)  # A1 = np.tanh(Z1)",
         adds=True,
