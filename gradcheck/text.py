@@ -10,9 +10,9 @@ worst entries; then what else may be the cause, each with what to do.
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -148,8 +148,9 @@ def _rivals(head: Diagnosis, causes: Sequence[Diagnosis]) -> str:
         and cause.kind.partition("-")[0] == family
         and cause.kind != head.kind
     ]
-    subject = os.path.commonprefix([head.meaning.split(), *(text.split() for text in also)])
-    return "".join(f", or {' '.join(text.split()[len(subject) :])}" for text in also)
+    words = [text.split() for text in (head.meaning, *also)]
+    subject = [*takewhile(lambda alike: len(set(alike)) == 1, zip(*words, strict=False))]
+    return "".join(f", or {' '.join(text[len(subject) :])}" for text in words[1:])
 
 
 def _besides(diagnosis: Diagnosis, finding: Finding) -> str:
