@@ -135,7 +135,7 @@ def _is_said(diagnosis: Diagnosis, errors: Sequence[Finding]) -> bool:
 
 def _is_of(diagnosis: Diagnosis, block: BlockReport) -> bool:
     """Whether a diagnosis of two blocks that are swapped has told of this one."""
-    return diagnosis.kind == "swapped" and f"`{block.name}`" in diagnosis.evidence
+    return diagnosis.kind == "swapped" and f"`{block.label}`" in diagnosis.evidence
 
 
 def _rivals(head: Diagnosis, causes: Sequence[Diagnosis]) -> str:

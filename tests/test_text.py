@@ -211,8 +211,8 @@ def text_of(change):
 def test_two_blocks_that_are_swapped_are_told_once():
     text = text_of(lambda g: {"W": g["V"], "V": g["W"]})
 
-    assert text.startswith("FAIL: `gradient of W` and `V` have each other's gradient\n")
-    assert text.count("each other") == 1
+    assert text.startswith("FAIL: `gradient of W` and `gradient of V` are exchanged\n")
+    assert text.count("are exchanged") == 1
 
 
 def test_caches_of_the_cost_are_not_listed_as_data():

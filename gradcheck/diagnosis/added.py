@@ -134,7 +134,7 @@ def mixtures(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         fitted, _, rank, _ = np.linalg.lstsq(
             terms[:, known].T * weight[:, None], suspect.claim[known] * weight, rcond=None
         )
-        if rank < len(terms) or not np.isfinite(fitted).all():
+        if rank < len(terms) or not np.isfinite(fitted).all() or fitted[0] == 0:
             continue
         c, rest = float(fitted[0]), fitted[1:]
         predicted = np.tensordot(fitted, terms, 1)

@@ -85,7 +85,7 @@ KINDS = {
         "dW = X @ dZ.T  # for dZ @ X.T",
     ),
     "swapped": Kind(
-        "two blocks have each other's gradient",
+        "two blocks' gradients are exchanged",
         "exchange them where they are returned",
         'return {"W1": dW2, "W2": dW1}',
     ),
@@ -204,7 +204,7 @@ KINDS = {
     ),
     "parametrisation": Kind(
         "the factor is a function of the parameter itself",
-        "the chain rule by the parameter as it is stored: d/d(log s) = s d/ds",
+        "look for a factor made of the parameter that is forgotten, or applied once too often",
         "dlog_s = dJ_ds  # without * s",
         adds=True,
     ),
