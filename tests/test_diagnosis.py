@@ -551,4 +551,4 @@ def test_term_of_a_normalisation_with_a_wrong_factor_is_not_said_to_be_missing()
     said = batch_norm(0.0, (1.2, 1.2)).sentence
 
     assert "without" not in said
-    assert said.endswith("is missing, or has the wrong factor")
+    assert said.endswith("are missing or have wrong factors")

@@ -245,11 +245,16 @@ def normalisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
             orthogonal = orthogonal or _is_of_eps(suspect.truth, part, centered, axes)
             along = axes_in_words(axes)
             scaled = f"a multiple of `{suspect.name}` standardised along {along}"
-            for words, fitted, terms in (
-                (f"a constant along {along}, as the term of the mean is", mean, 1),
-                (f"{scaled}, as the term of the standard deviation is", part, 1),
+            of_one, of_both = (
+                "is missing or has the wrong factor",
+                "are missing or have wrong factors",
+            )
+            for words, cause, fitted, terms in (
+                (f"a constant along {along}", f"term of the mean {of_one}", mean, 1),
+                (scaled, f"term of the standard deviation {of_one}", part, 1),
                 (
-                    f"a constant and {scaled}, as the terms of mean and standard deviation are",
+                    f"a constant and {scaled}",
+                    f"terms of mean and standard deviation {of_both}",
                     mean + part,
                     2,
                 ),
@@ -257,7 +262,7 @@ def normalisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
                 if not (orthogonal or (nearly and fitted is mean)):
                     continue
                 predicted, width = suspect.truth + fitted, suspect.bar + suspect.bar.max()
-                told, free = f"is off by {words}", terms * x.size // n
+                told, free = f"is off by {words}: the {cause}", terms * x.size // n
                 guess = Guess("normalisation-term", told, predicted, width, free=free)
                 if guess.fits(suspect):
                     yield guess

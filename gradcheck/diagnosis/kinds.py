@@ -212,7 +212,6 @@ KINDS = {
         "a term of the mean or of the standard deviation is missing, or has the wrong factor",
         "dx = (dxh - mean(dxh) - xh * mean(dxh * xh)) / std, for xh = (x - mean(x)) / std",
         "dx = dxh / std  # mean and std depend on x too",
-        adds=True,
     ),
     "clipped": Kind(
         "it is limited in size",
