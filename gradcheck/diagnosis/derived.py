@@ -16,11 +16,14 @@ def sigmoid(z: Array) -> Array:
     return 1 / (1 + np.exp(-z))
 
 
+USUAL = 0.01
+"""Slope below 0 of a leaky relu that is not told otherwise."""
+
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
     "sigmoid": (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z))),
     "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
-    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)),
+    "leaky_relu": (lambda z: np.where(z > 0, z, USUAL * z), lambda z: np.where(z > 0, 1.0, USUAL)),
     "softplus": (lambda z: np.logaddexp(0, z), sigmoid),
     "silu": (
         lambda z: z * sigmoid(z),
@@ -119,8 +122,9 @@ def _leaky(suspect: Suspect) -> Iterator[Guess]:
             yield Guess(kind, told, truth * factor, bar * np.abs(factor), free=1)
             continue
         # The slope itself is not known, so that another slope in its place gives this too.
-        told = f"{told}, or has another slope"
-        for either in (kind, ANOTHER):
+        usual = abs(slope - USUAL) < 1e-6
+        told = told if usual else f"{told}, or has another slope"
+        for either in (kind,) if usual else (kind, ANOTHER):
             yield Guess(either, told, truth * factor, bar * np.abs(factor), free=1)
 
 
