@@ -370,10 +370,18 @@ def of_no_examples(findings: Sequence[Finding], block: Block) -> list[Finding]:
 def of_right_values(findings: Sequence[Finding], block: str) -> list[Finding]:
     """The findings, with those of one block saying that its values are right."""
     right = "the values are right, the shape is not"
+
+    def told(finding: Finding) -> Finding:
+        if finding.code == "transposed":
+            return replace(
+                finding,
+                note=f"{right}; the two factors of the product stand in the wrong order",
+                help="transpose it, or exchange the factors: (A B^T)^T = B A^T",
+            )
+        return replace(finding, note=f"{right}; {finding.note}" if finding.note else right)
+
     return [
-        replace(f, note=f"{right}; {f.note}" if f.note else right)
-        if f.block == block and f.code in SHAPES and f.code != "scalar-bias"
-        else f
+        told(f) if f.block == block and f.code in SHAPES and f.code != "scalar-bias" else f
         for f in findings
     ]
 
@@ -432,11 +440,7 @@ def _shape_story(block: Block, label: str, came: tuple[int, ...]) -> tuple[str, 
     if column and len(came) == 2 and came[0] == due[0]:
         return "not-summed", grows, sum_with
     if len(due) == 2 and came == due[::-1]:
-        return (
-            "transposed",
-            "the two factors of the product stand in the wrong order",
-            (f"transpose it, or exchange the factors: (A B^T)^T = B A^T has shape {due}"),
-        )
+        return "transposed", "", SHAPE_DUE
     if row and came[1:] == (1,):
         return "wrong-shape", grows, f"{sum_with}, which leaves one column for each unit"
     return "wrong-shape", grows, SHAPE_DUE

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +50,9 @@ SAID = {
     "cotangent-ignored",
 }
 """Kinds of which a finding has said all that is to say."""
+
+ANY_LAYOUT = {"zero", "not-computed", "summed-over-all-axes", "permuted", "transposed"}
+"""Kinds of which a gradient of transposed shape is, whichever way it is laid out."""
 
 LINES, COLUMNS = 40, 100
 """Size of the screen that a report fits."""
@@ -104,7 +108,7 @@ def _not_passed(report: GradientReport, most: int) -> list[str]:
         others = [b.label for b in report.wrong if b.name != head.block and not _is_of(head, b)]
         apart = others and head.block and not report.blame
         rest = f"; wrong too: {some(others, 3)}" if apart else ""
-        lines = [f"{report.verdict}: {head.sentence}{rest}"]
+        lines = [f"{report.verdict}: {head.sentence}{_rivals(head, causes)}{rest}"]
     else:
         lines = [f"{report.verdict}: {_summary(report)}"]
     lines += _blamed(report, most)
@@ -131,12 +135,32 @@ def _is_said(diagnosis: Diagnosis, errors: Sequence[Finding]) -> bool:
 
 def _is_of(diagnosis: Diagnosis, block: BlockReport) -> bool:
     """Whether a diagnosis of two blocks that are swapped has told of this one."""
-    return diagnosis.kind == "swapped" and f"`{block.name}`" in diagnosis.evidence
+    return diagnosis.kind == "swapped" and f"`{block.label}`" in diagnosis.evidence
+
+
+def _rivals(head: Diagnosis, causes: Sequence[Diagnosis]) -> str:
+    """What else the evidence of the headline may mean, of one family of mistakes."""
+    family = head.kind.partition("-")[0]
+    also = [
+        cause.meaning
+        for cause in causes
+        if (cause.block, cause.sure, cause.evidence) == (head.block, head.sure, head.evidence)
+        and cause.kind.partition("-")[0] == family
+        and cause.kind != head.kind
+    ]
+    words = [text.split() for text in (head.meaning, *also)]
+    subject = [*takewhile(lambda alike: len(set(alike)) == 1, zip(*words, strict=False))]
+    return "".join(f", or {' '.join(text[len(subject) :])}" for text in words[1:])
 
 
 def _besides(diagnosis: Diagnosis, finding: Finding) -> str:
     """What a diagnosis adds to the message of a finding."""
-    return diagnosis.evidence.removeprefix(_predicate(finding)) or f": {diagnosis.meaning}"
+    shape = _predicate(finding)
+    if not diagnosis.evidence.startswith(shape):
+        # It tells of the values, which were laid out as they should be.
+        turned = finding.code == "transposed" and diagnosis.kind not in ANY_LAYOUT
+        return f"; {'transposed, ' if turned else ''}it {diagnosis.evidence}"
+    return diagnosis.evidence.removeprefix(shape) or f": {diagnosis.meaning}"
 
 
 def _predicate(finding: Finding) -> str:

@@ -494,3 +494,61 @@ def test_factor_without_a_name_is_not_certainly_that_of_the_loss():
     )
 
     assert [(d.kind, d.sure) for d in report.diagnoses] == [("scaled-loss", "likely")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda R: R.sum(axis=1),
+        lambda R: R.sum(axis=1, keepdims=True),
+        lambda R: R.sum(),
+        lambda R: np.full(3, R.sum()),
+    ],
+)
+def test_bias_of_rank_1_is_not_told_to_keep_a_second_axis(change):
+    rng = np.random.default_rng(3)
+    A, Y = rng.normal(size=(9, 4)), rng.normal(size=(9, 3))
+    params = {"W": rng.normal(size=(4, 3)), "b": rng.normal(size=3)}
+
+    def gradient(p, A, Y):
+        R = A @ p["W"] + p["b"] - Y
+        return {"W": A.T @ R, "b": change(R)}
+
+    def squares(p, A, Y):
+        return np.sum((A @ p["W"] + p["b"] - Y) ** 2) / 2
+
+    (diagnosis,) = check_gradient(squares, gradient, params, args=(A, Y)).diagnoses
+
+    assert "axis=0)" in diagnosis.hint
+
+
+def batch_norm(eps, factors):
+    """What a check says of a normalisation whose backward pass has wrong factors of two terms."""
+    rng = np.random.default_rng(5)
+
+    def forward(x):
+        std = np.sqrt(x.var(axis=0) + eps)
+        return (x - x.mean(axis=0)) / std, ((x - x.mean(axis=0)) / std, std)
+
+    def backward(dout, cache):
+        xh, std = cache
+        of_mean, of_std = dout.mean(axis=0), xh * np.mean(dout * xh, axis=0)
+        return (dout - factors[0] * of_mean - factors[1] * of_std) / std
+
+    (diagnosis,) = check_vjp(forward, backward, rng.normal(size=(6, 3))).diagnoses
+    return diagnosis
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-5, 1e-2])
+@pytest.mark.parametrize("factors", [(0, 0), (0, 1), (1, 0), (1, 2), (1.2, 1.2)])
+def test_terms_of_a_normalisation_are_known_whatever_is_added_to_the_variance(eps, factors):
+    diagnosis = batch_norm(eps, factors)
+
+    assert (diagnosis.kind, diagnosis.sure) == ("normalisation-term", "certain")
+
+
+def test_term_of_a_normalisation_with_a_wrong_factor_is_not_said_to_be_missing():
+    said = batch_norm(0.0, (1.2, 1.2)).sentence
+
+    assert "without" not in said
+    assert said.endswith("are missing or have wrong factors")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from gradcheck.diagnosis import derived
 from gradcheck.diagnosis.derived import ACTIVATIONS, OF_OUTPUT
 from gradcheck.diagnosis.hypotheses import guesses
 from gradcheck.diagnosis.kinds import KINDS
@@ -302,3 +303,72 @@ def test_factor_of_an_intermediate_is_a_derivative_and_no_parametrisation():
     assert guess.kind == "activation-derivative-missing"
     assert guess.evidence == "is 1/(2 `W`) times what is due"
     assert kinds(TRUTH / (2 * AT)) == {"parametrisation"}
+
+
+@pytest.mark.parametrize(
+    ("still", "kind"), [(True, "not-computed"), (False, "summed-over-all-axes")]
+)
+def test_one_number_everywhere_was_computed_if_it_moves(still, kind):
+    setting = Setting(still=lambda name: still)
+
+    (guess,) = found(0 * TRUTH + 0.37, setting)
+
+    assert guess.kind == kind
+    assert "0.37" in guess.evidence
+    assert kinds(0 * TRUTH + TRUTH.max(), setting) == {kind}
+    assert kinds(0 * TRUTH + 1.0, setting) == {"not-computed"}
+
+
+def test_parametrisation_by_a_logarithm_is_spoken_of_where_there_may_be_one():
+    def hints(claim, at):
+        return [g.hint for g in found(claim, at=at) if g.kind == "parametrisation"]
+
+    scale = np.exp(AT)
+    assert all("log s" in hint for hint in hints(TRUTH * scale, AT))
+    assert all("log s" in hint for hint in hints(TRUTH * scale, scale))
+    for claim in (AT**2, TRUTH * AT):
+        halved = hints(claim, AT) or [g.hint for g in found(claim, truth=2 * AT)]
+        assert halved
+        assert not any("log s" in hint for hint in halved)
+
+
+def test_values_below_a_bound_alone_are_cut_off():
+    (guess,) = [g for g in found(np.maximum(TRUTH, 0) * 1.0) if g.kind == "clipped"]
+    (other,) = [g for g in found(np.where(TRUTH > 0, TRUTH, -0.0)) if g.kind == "clipped"]
+
+    assert guess.evidence == other.evidence == "is cut off below 0"
+    assert {g.evidence for g in found(np.minimum(TRUTH, 0.5))} == {"is cut off above 0.5"}
+
+
+def test_slope_below_0_may_be_missing_or_that_of_a_leaky_relu():
+    z = AT
+    due = np.where(z > 0, TRUTH, 0.0)
+    leaky = np.where(z > 0, TRUTH, 0.2 * TRUTH)
+    both = {"activation-derivative-missing", "activation-derivative-of-another"}
+
+    for claim, truth in ((leaky, due), (TRUTH, due), (TRUTH, leaky)):
+        told = [g for g in found(claim, INNER, truth=truth) if g.kind in both]
+        assert {g.kind for g in told} == both
+        assert "leaky" in told[0].evidence
+        assert any(g.evidence == told[0].evidence and g.kind != told[0].kind for g in told)
+
+
+def test_leaky_relu_of_slope_1_is_none():
+    claim = np.where(AT > 0, 1.0, 1 + 1e-8) * TRUTH
+
+    with np.errstate(all="ignore"):
+        told = [
+            g.evidence
+            for g in derived.activations(suspect(claim), INNER)
+            if "of a leaky relu of slope 1" in g.evidence
+        ]
+
+    assert told == []
+
+
+def test_claim_in_which_nothing_of_what_is_due_is_left_can_be_looked_at():
+    tiny = np.finfo(float).tiny
+
+    for first in (5.0, 1.0):
+        truth, zeros = np.array([first, 0.0, 0.0, 0.0]), np.zeros(4)
+        assert found(zeros + tiny, truth=truth, at=zeros, bar=zeros + 1e-9) is not None

@@ -208,3 +208,29 @@ def test_variable_that_is_not_yet_assigned_is_passed_over():
 
     assert names.scalars == ()
     assert later == cost(None)
+
+
+def test_defaults_of_the_arguments_have_their_names_unless_they_are_given():
+    def cost(params, lam=0.37, *, rate=0.21):
+        return params["W"].sum() * lam * rate
+
+    assert of(cost).of_scalar(0.37) == ["lam"]
+    assert of(cost).of_scalar(0.21) == ["rate"]
+    assert of(cost, 0.5).of_scalar(0.37) == []
+    assert of(functools.partial(cost, rate=0.5)).of_scalar(0.21) == []
+
+
+def test_plain_size_is_named_before_what_a_look_back_leaves():
+    def cost(params, ids):
+        return params["W"].sum() + ids.sum()
+
+    assert of(cost, np.ones((5, 2))).positions_of(4.0) == []
+    assert of(cost, np.ones((6, 2))).positions_of(5.0) == ["5 = 6 - 1, 6 = rows of ids"]
+
+
+def test_penalty_is_called_by_no_number_without_a_name_and_1_by_none():
+    names = Names.of(lambda params: 0.0, params=[("W", (3, 2))])
+
+    assert names.of_factor(1.0) == names.of_penalty(1.0) == []
+    assert names.of_penalty(0.01) == []
+    assert names.of_penalty(1 / 3) == ["1/3, 3 = rows of W"]

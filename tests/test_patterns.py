@@ -34,44 +34,49 @@ def changed(place, value):
 @pytest.mark.parametrize(
     ("claim", "kinds", "evidence"),
     [
-        (changed(4, 0), ["single-row"], "in row 4, the last, is 0; right in the other 16"),
-        (changed(0, 0), ["single-row"], "in row 0, the first, is 0; right in the other 16"),
+        (changed(4, 0), ["single-row"], "in row 4, the last, is 0; the other 16 entries are right"),
+        (
+            changed(0, 0),
+            ["single-row"],
+            "in row 0, the first, is 0; the other 16 entries are right",
+        ),
         (
             changed(np.s_[:, 1], 3 * TRUTH[:, 1]),
             ["single-column"],
-            "in column 1 is 3 times too large; right in the other 15",
+            "in column 1 is 3 times too large; the other 15 entries are right",
         ),
         (
             changed(2, TRUTH[2] - 0.37 * AT[2]),
             ["regulariser-missing", "single-row"],
-            "in row 2 has 0.37 * W too little; 0.37 = lam; right in the other 16",
+            "in row 2 has 0.37 * W too little; 0.37 = lam; the other 16 entries are right",
         ),
         (
             changed(0, TRUTH[0] + 0.37 * AT[0]),
             ["regulariser-on-bias", "single-row"],
-            "in row 0, the first, has 0.37 * W too much; 0.37 = lam; right in the other 16",
+            "in row 0, the first, has 0.37 * W too much; 0.37 = lam; "
+            "the other 16 entries are right",
         ),
         (
             changed(np.s_[:2], 0),
             ["zero"],
-            "in rows 0, 1 is 0; right in the other 12",
+            "in rows 0, 1 is 0; the other 12 entries are right",
         ),
         (
             np.where(TRUTH < 0, 2 * TRUTH, TRUTH),
             ["constant-ratio"],
             "where what is due is negative is 2 times too large; as without the 1/2 before a "
-            f"square; right in the other {np.sum(TRUTH > 0)}",
+            f"square; the other {np.sum(TRUTH > 0)} entries are right",
         ),
         (
             np.where(AT < 0, 0, TRUTH),
             ["zero"],
-            f"where `W` is negative is 0; right in the other {np.sum(AT > 0)}",
+            f"where `W` is negative is 0; the other {np.sum(AT > 0)} entries are right",
         ),
         (
             np.where(np.abs(TRUTH) < 0.6, 0, TRUTH),
             ["zero"],
             f"where at most {np.abs(TRUTH[np.abs(TRUTH) < 0.6]).max():.3g} is due is 0; "
-            f"right in the other {np.sum(np.abs(TRUTH) >= 0.6)}",
+            f"the other {np.sum(np.abs(TRUTH) >= 0.6)} entries are right",
         ),
     ],
 )
@@ -87,7 +92,8 @@ def test_entry_that_is_wrong_for_no_known_reason_is_told_with_its_size():
     share = 10 / np.abs(TRUTH).max()
     assert kinds == ["single-entry"]
     assert evidence == (
-        f"in entry [1, 2] is off by up to {share:.2g} of its largest entry; right in the other 19"
+        f"in entry [1, 2] is off by up to {share:.2g} of its largest entry; "
+        "the other 19 entries are right"
     )
 
 
@@ -95,7 +101,7 @@ def test_entry_that_is_wrong_for_no_known_reason_is_told_with_its_size():
     ("mask", "words"),
     [
         (np.eye(3, dtype=bool), "on the diagonal"),
-        (~np.eye(3, dtype=bool), "off the diagonal"),
+        (~np.eye(3, dtype=bool), "outside the diagonal"),
         (np.triu(np.ones((3, 3), dtype=bool), 1), "above the diagonal"),
         (np.tril(np.ones((3, 3), dtype=bool), -1), "below the diagonal"),
         (np.arange(12).reshape(3, 4) == 5, "in entry [1, 1]"),
@@ -144,4 +150,4 @@ def test_entries_that_are_not_known_to_be_right_are_not_counted_as_right():
     with np.errstate(all="ignore"):  # as `diagnose` has it
         found = patterns(replace(suspect(claim), open=unsure), LAM)
 
-    assert found[0].evidence == "in row 4, the last, is 0; right in 12 of 16 others"
+    assert found[0].evidence == "in row 4, the last, is 0; 12 of the other 16 entries are right"

@@ -165,7 +165,7 @@ def cases() -> dict[str, Case]:
             "error[transposed]: `dW1` has shape (3, 4), expected (4, 3)\n"
             "  note: the values are right, the shape is not; "
             "the two factors of the product stand in the wrong order\n"
-            "  help: transpose it, or exchange the factors: (A B^T)^T = B A^T has shape (4, 3)",
+            "  help: transpose it, or exchange the factors: (A B^T)^T = B A^T",
             "W1",
             wrong("dW1", np.transpose),
         ),

@@ -211,8 +211,8 @@ def text_of(change):
 def test_two_blocks_that_are_swapped_are_told_once():
     text = text_of(lambda g: {"W": g["V"], "V": g["W"]})
 
-    assert text.startswith("FAIL: `gradient of W` and `V` have each other's gradient\n")
-    assert text.count("each other") == 1
+    assert text.startswith("FAIL: `gradient of W` and `gradient of V` are exchanged\n")
+    assert text.count("are exchanged") == 1
 
 
 def test_caches_of_the_cost_are_not_listed_as_data():
@@ -263,3 +263,35 @@ def test_block_of_one_entry_has_no_sure_diagnosis():
     assert [d.sure for d in report.diagnoses] == ["possible", "possible"]
     assert str(report).startswith("FAIL: `gradient of s` is 1.7 times too large\n")
     assert "  or: a factor is wrong (possible, explains 1 of 1 entry)" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        (lambda due: -due.T, "; transposed, it has the wrong sign"),
+        (lambda due: -due.ravel(), "; it has the wrong sign"),
+        (lambda due: np.ones(due.T.shape), "; it is 1 in every entry"),
+        (lambda due: np.zeros(due.T.shape), "; it is 0 everywhere"),
+    ],
+)
+def test_wrong_values_in_a_wrong_shape_are_told_after_it_and_nothing_is_said_of_the_factors(
+    claim, told
+):
+    W = np.random.default_rng(0).normal(size=(3, 4))
+
+    report = check_gradient(lambda W: np.sum(W**3), lambda W: claim(3 * W**2), W)
+
+    text = " ".join(str(report).split())
+    assert f"expected (3, 4){told}" in text
+    assert "factors" not in text.replace("a factor", "")
+
+
+def test_headline_names_all_that_a_penalty_too_small_by_its_own_factor_may_be():
+    W = np.random.default_rng(0).normal(size=(3, 4))
+
+    def penalised(W, lam=0.1):
+        return np.sum(W**3) + lam * np.sum(W**2)
+
+    text = " ".join(str(check_gradient(penalised, lambda W: 3 * W**2 + 0.1 * W, W)).split())
+
+    assert "0.1 = lam: the penalty's part is missing, or has the wrong factor " in text

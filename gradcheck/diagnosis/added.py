@@ -134,7 +134,7 @@ def mixtures(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         fitted, _, rank, _ = np.linalg.lstsq(
             terms[:, known].T * weight[:, None], suspect.claim[known] * weight, rcond=None
         )
-        if rank < len(terms) or not np.isfinite(fitted).all():
+        if rank < len(terms) or not np.isfinite(fitted).all() or fitted[0] == 0:
             continue
         c, rest = float(fitted[0]), fitted[1:]
         predicted = np.tensordot(fitted, terms, 1)
@@ -167,12 +167,6 @@ def mixtures(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             yield Guess(kind, told, predicted, width, free=len(terms))
 
 
-def _cancels(array: Array, axes: tuple[int, ...]) -> bool:
-    """Whether an array has no mean along some axes, beside its size."""
-    mean, size = np.mean(array, axis=axes), np.mean(np.abs(array), axis=axes)
-    return bool((np.abs(mean) <= NEARLY * size).all())
-
-
 def terms(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A residual that is a multiple of an array at hand: a term that stands beside others."""
     residual = suspect.claim - suspect.truth
@@ -199,6 +193,29 @@ def terms(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
 NEARLY = 1e-2
 """Share of the whole that counts as nothing: a small number is added to the variance."""
 
+LARGEST_EPS = 0.1
+"""What is added to a variance, as a share of it, at most."""
+
+
+def _cancels(array: Array, axes: tuple[int, ...], share: float = NEARLY) -> bool:
+    """Whether an array has no mean along some axes, beside its size."""
+    mean, size = np.mean(array, axis=axes), np.mean(np.abs(array), axis=axes)
+    return bool((np.abs(mean) <= share * size).all())
+
+
+def _is_of_eps(truth: Array, part: Array, centered: Array, axes: tuple[int, ...]) -> bool:
+    """Whether what is due has the standardised block in it as an `eps` in the variance leaves it.
+
+    Of ``(x - mean) / sqrt(variance + eps)`` the term of the standard deviation takes away all but
+    ``eps / variance`` of itself, with the same `eps` in each slice.
+    """
+    left, taken = (np.mean(base * centered, axis=axes) for base in (truth, part))
+    share, variance = left / taken, np.mean(centered**2, axis=axes)
+    eps = share * variance
+    # Where a factor is wrong, the residual is less than the term, or turned round.
+    alike = np.ptp(eps) <= 1e-3 * np.abs(eps).max()
+    return bool(alike and (np.abs(share) <= (1.0 if eps.size > 1 else LARGEST_EPS)).all())
+
 
 def normalisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     """A residual that is constant along an axis, or a multiple of the standardised block there.
@@ -219,21 +236,33 @@ def normalisations(suspect: Suspect, _: Setting) -> Iterator[Guess]:
             spread = np.mean(centered**2, axis=axes, keepdims=True)
             mean = residual.mean(axis=axes, keepdims=True) + 0 * x
             part = np.mean(residual * centered, axis=axes, keepdims=True) * centered / spread
-            if not all(_cancels(base * suspect.truth, axes) for base in (1.0, centered)):
+            if not _cancels(suspect.truth, axes):
                 continue
+            along_x = centered * suspect.truth
+            orthogonal = _cancels(along_x, axes)
+            # A constant residual does not tell how much `eps` leaves there.
+            nearly = orthogonal or _cancels(along_x, axes, LARGEST_EPS)
+            orthogonal = orthogonal or _is_of_eps(suspect.truth, part, centered, axes)
             along = axes_in_words(axes)
             scaled = f"a multiple of `{suspect.name}` standardised along {along}"
-            for words, fitted, terms in (
-                (f"a constant along {along}, as without the term of the mean", mean, 1),
-                (f"{scaled}, as without the term of the standard deviation", part, 1),
+            of_one, of_both = (
+                "is missing or has the wrong factor",
+                "are missing or have wrong factors",
+            )
+            for words, cause, fitted, terms in (
+                (f"a constant along {along}", f"term of the mean {of_one}", mean, 1),
+                (scaled, f"term of the standard deviation {of_one}", part, 1),
                 (
-                    f"a constant and {scaled}, as without the terms of mean and standard deviation",
+                    f"a constant and {scaled}",
+                    f"terms of mean and standard deviation {of_both}",
                     mean + part,
                     2,
                 ),
             ):
+                if not (orthogonal or (nearly and fitted is mean)):
+                    continue
                 predicted, width = suspect.truth + fitted, suspect.bar + suspect.bar.max()
-                told, free = f"is off by {words}", terms * x.size // n
+                told, free = f"is off by {words}: the {cause}", terms * x.size // n
                 guess = Guess("normalisation-term", told, predicted, width, free=free)
                 if guess.fits(suspect):
                     yield guess

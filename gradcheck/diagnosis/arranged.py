@@ -119,7 +119,7 @@ def of_other_blocks(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             swapped = other.wrong.any() and any(g.fits(other) for g in returned)
             kind, told = "another-block", f"is that of `{name}`{words}"
             if swapped:
-                kind, told = "swapped", f"and `{name}` have each other's gradient{words}"
+                kind, told = "swapped", f"and `{name}` are exchanged{words}"
             yield from rescaled(suspect, setting, kind, told, truth, bar)
             for sign, verb in ((1, "added to"), (-1, "subtracted from")):
                 evidence = f"has that of `{name}`{words} {verb} it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,6 +62,14 @@ class Diagnosis:
     def named(self, label: str) -> Diagnosis:
         """The diagnosis of a block that the gradient calls `label`."""
         return replace(self, label=label)
+
+    def labelled(self, labels: Mapping[str, str]) -> Diagnosis:
+        """The diagnosis with the names that the gradient has for its blocks."""
+        told = self.evidence
+        if self.kind == "swapped" and told.startswith("and `"):
+            _, other, rest = told.split("`", 2)
+            told = f"and `{labels.get(other, other)}`{rest}"
+        return replace(self, evidence=told).named(labels.get(self.block or "", ""))
 
     def to_dict(self) -> dict[str, Any]:
         """The diagnosis as plain data."""

@@ -16,11 +16,14 @@ def sigmoid(z: Array) -> Array:
     return 1 / (1 + np.exp(-z))
 
 
+USUAL = 0.01
+"""Slope below 0 of a leaky relu that is not told otherwise."""
+
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
     "sigmoid": (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z))),
     "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
-    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)),
+    "leaky_relu": (lambda z: np.where(z > 0, z, USUAL * z), lambda z: np.where(z > 0, 1.0, USUAL)),
     "softplus": (lambda z: np.logaddexp(0, z), sigmoid),
     "silu": (
         lambda z: z * sigmoid(z),
@@ -77,13 +80,15 @@ def _of_activation(
         options.append((ANOTHER, words, its(z)))
         if other in OF_OUTPUT:
             options.append((ANOTHER, f"{words}, from its output", OF_OUTPUT[other](g(z))))
+    of_relu = f"is not 0 where the derivative of {name} is, as without it or with a leaky one"
     for kind, words, came in options:
         # Where nothing is due, as of relu below 0, any number may have come.
         lost = nothing & (came != 0)
         factor = np.where(nothing, 1.0, came / due)
         predicted = np.where(lost, suspect.claim, truth * factor)
         width = np.where(lost, bar, np.abs(bar * factor))
-        yield Guess(kind, words, predicted, width, free=float(np.count_nonzero(lost)))
+        told = of_relu if lost.any() and kind in (MISSING, ANOTHER) else words
+        yield Guess(kind, told, predicted, width, free=float(np.count_nonzero(lost)))
     words = f"has the derivative of {name} once too often"
     yield Guess(DOUBLED, words, truth * due, bar * np.abs(due))
 
@@ -109,11 +114,18 @@ def _leaky(suspect: Suspect) -> Iterator[Guess]:
         found = fitted_factor(suspect.claim[low], (truth * came)[low], (bar * np.abs(came))[low])
         c = float(np.real(found[0])) if found else 0.0
         slope = 1 / c if c and inverse else c
-        if not 0 < slope < 1:
+        if not 0 < slope < 1 - 1e-6:
             continue
         factor = came * np.where(low, c, 1.0)
         told = words.format(f"a leaky relu of slope {slope:.4g}")
-        yield Guess(kind, told, truth * factor, bar * np.abs(factor), free=1)
+        if kind == ANOTHER:
+            yield Guess(kind, told, truth * factor, bar * np.abs(factor), free=1)
+            continue
+        # The slope itself is not known, so that another slope in its place gives this too.
+        usual = abs(slope - USUAL) < 1e-6
+        told = told if usual else f"{told}, or has another slope"
+        for either in (kind,) if usual else (kind, ANOTHER):
+            yield Guess(either, told, truth * factor, bar * np.abs(factor), free=1)
 
 
 OF_PARAMETER: dict[str, Callable[[Array], Array]] = {
@@ -131,6 +143,9 @@ OF_PARAMETER: dict[str, Callable[[Array], Array]] = {
     "(1 + exp(-{}))": lambda x: 1 + np.exp(-x),
 }
 """Derivatives of a parameter by that which is stored in its place, or the reverse."""
+
+OF_LOGARITHM = {"exp({})", "exp(2 {})"}
+"""A scale, or a variance by the logarithm of its root, where the parameter is the logarithm."""
 
 FACTORS = {1.0: "{}", 2.0: "2 {}", 0.5: "{}/2", -1.0: "-{}", -2.0: "-2 {}", -0.5: "-{}/2"}
 INVERSES = {
@@ -164,6 +179,9 @@ def parametrisations(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             for k in (k for k in shapes if abs(c - k) <= close * abs(k)):
                 evidence = f"is {shapes[k].format(shown)} times what is due"
                 kind, hint = "parametrisation", ""
+                scale = shapes is FACTORS and words == "{}" and (suspect.at > 0).all()
+                if k == 1 and not setting.inner and (scale or words in OF_LOGARITHM):
+                    hint = "the chain rule by the parameter as it is stored: d/d(log s) = s d/ds"
                 if lost:
                     # An intermediate, or a matrix, is no scale that is stored by its logarithm.
                     kind, due = MISSING, FACTORS[1 / k].format(shown)

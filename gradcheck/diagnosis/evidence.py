@@ -118,7 +118,7 @@ def explain(
         # Where a finding says what is wrong, the place alone adds nothing.
         if guessed.kind not in PLACES or not told & {guessed.block, None}:
             found.append(guessed)
-    return tuple(d.named(claim.labels.get(d.block or "", "")) for d in found)
+    return tuple(d.labelled(claim.labels) for d in found)
 
 
 def suspects(x: Values, claim: Claim, comparison: Comparison) -> dict[str, Suspect]:

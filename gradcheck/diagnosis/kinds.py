@@ -85,7 +85,7 @@ KINDS = {
         "dW = X @ dZ.T  # for dZ @ X.T",
     ),
     "swapped": Kind(
-        "two blocks have each other's gradient",
+        "two blocks' gradients are exchanged",
         "exchange them where they are returned",
         'return {"W1": dW2, "W2": dW1}',
     ),
@@ -105,7 +105,7 @@ KINDS = {
         "dx[1:] = d[:-1]",
     ),
     "summed-over-all-axes": Kind(
-        "one sum over all axes",
+        "one number where each entry is due its own",
         "sum over the examples alone: np.sum(dZ, axis=1, keepdims=True)",
         "db1 = np.sum(dZ1) / m",
         adds=True,
@@ -204,12 +204,12 @@ KINDS = {
     ),
     "parametrisation": Kind(
         "the factor is a function of the parameter itself",
-        "the chain rule by the parameter as it is stored: d/d(log s) = s d/ds",
+        "look for a factor made of the parameter that is forgotten, or applied once too often",
         "dlog_s = dJ_ds  # without * s",
         adds=True,
     ),
     "normalisation-term": Kind(
-        "a term of the mean or of the standard deviation is missing, or there twice",
+        "a term of the mean or of the standard deviation is missing, or has the wrong factor",
         "dx = (dxh - mean(dxh) - xh * mean(dxh * xh)) / std, for xh = (x - mean(x)) / std",
         "dx = dxh / std  # mean and std depend on x too",
     ),
@@ -225,7 +225,7 @@ KINDS = {
         adds=True,
     ),
     "activation-derivative-of-another": Kind(
-        "the derivative is that of another activation",
+        "the activation's derivative is that of another one",
         "use the derivative of the activation of the forward pass",
         "dZ1 = W2.T @ dZ2 * sigmoid_prime(Z1)  # A1 = np.tanh(Z1)",
         adds=True,

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,10 @@ class Names:
             positions += [(f"entries of {name}", a.size) for name, a in data if a.ndim > 1]
             # Terms that look back are fewer than the data.
             less = [(name, n, k) for name, n in _axes(shapes) if n in outer for k in (1, 2)]
-            positions += [(f"{n} - {k}, {n} = {name}", n - k) for name, n, k in less]
+            plain = {size for _, size in sizes}
+            positions += [
+                (f"{n} - {k}, {n} = {name}", n - k) for name, n, k in less if n - k not in plain
+            ]
         return cls(
             tuple(sizes),
             tuple(scalars),
@@ -158,7 +161,9 @@ class Names:
         return [_equal(str(n), self._called(n)) for n in found]
 
     def of_factor(self, factor: float, close: float = CLOSE) -> list[str]:
-        """Equations that explain a factor, the simplest; empty if there are none."""
+        """Equations that explain a factor, the simplest; empty if there are none, as for 1."""
+        if abs(factor - 1) <= close:
+            return []
         for kind in ("_plain", "_combined", "_far_fetched"):
             values, texts = self._table(kind)
             near = np.abs(factor - values) <= close * np.abs(values)
@@ -191,7 +196,12 @@ class Names:
     def of_penalty(self, factor: float, close: float = CLOSE) -> list[str]:
         """Equations that explain a factor of a penalty, in which a scalar has a part."""
         if not self.scalars:
-            return [text for text in self.of_factor(factor, close) if text not in SIMPLE.values()]
+            # A number alone, such as 1/100, says no more than the factor does.
+            return [
+                text
+                for text in self.of_factor(factor, close)
+                if " = " in text and text not in SIMPLE.values()
+            ]
         values, texts = self._table("_of_penalties")
         near = np.abs(factor - values) <= close * abs(factor)
         return [_equal(f"{factor:.6g}", texts[k]) for k in np.flatnonzero(near)]
@@ -328,13 +338,17 @@ def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
         return
     if isinstance(function, functools.partial):
         yield from _arguments(function.func, function.args, first=0)
-        found = dict(function.keywords)
+        # What is given here stands before the defaults that it replaces.
+        for name, value in function.keywords.items():
+            yield from _leaves(name, value)
+        found = {}
         yield from _held(function.func, depth - 1)
     elif inspect.ismethod(function):
         found = dict(getattr(function.__self__, "__dict__", {}))
         yield from _held(function.__func__, depth - 1)
     elif inspect.isfunction(function):
         code, cells = function.__code__, function.__closure__ or ()
+        yield from (pair for name, x in _defaults(function) for pair in _leaves(name, x))
         found = {name: function.__globals__.get(name) for name in _globals(code)}
         for name, cell in zip(code.co_freevars, cells, strict=True):
             try:
@@ -350,6 +364,14 @@ def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
                 yield from _held(value, depth - 1)
         elif not inspect.ismodule(value) and not inspect.isclass(value):
             yield from _leaves(name, value)
+
+
+def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Default values of the arguments of a function, by their names."""
+    positional = function.__code__.co_varnames[: function.__code__.co_argcount]
+    values = function.__defaults__ or ()
+    yield from zip(positional[len(positional) - len(values) :], values, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,7 +5,7 @@
 >>> bar = np.full(truth.shape, 1e-10)
 >>> suspect = Suspect("W", claim, truth, bar, np.ones(truth.shape), claim != truth)
 >>> [guess.evidence for guess in patterns(suspect, Setting())]
-['in row 3, the last, is 0; right in the other 9']
+['in row 3, the last, is 0; the other 9 entries are right']
 
 A row, an entry, one side of the diagonal, negative values; the part of one example; a rank.
 """
@@ -86,7 +86,10 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
 def _right(suspect: Suspect, rest: int) -> str:
     """How many entries are right, and whether those are all the others."""
     others = suspect.wrong.size - np.count_nonzero(suspect.wrong)
-    return f"right in the other {rest}" if rest == others else f"right in {rest} of {others} others"
+    if rest == others == 1:
+        return "the other entry is right"
+    which = f"the other {rest}" if rest == others else f"{rest} of the other {others}"
+    return f"{which} entries {'is' if rest == 1 else 'are'} right"
 
 
 def at_kinks(suspect: Suspect) -> Guess:
@@ -144,7 +147,7 @@ def where(mask: Array, suspect: Suspect | None = None) -> str:
             ((off == 0).all(), "on the diagonal"),
             ((off < 0).all(), "above the diagonal"),
             ((off > 0).all(), "below the diagonal"),
-            ((off != 0).all(), "off the diagonal"),
+            ((off != 0).all(), "outside the diagonal"),
         ):
             if test:
                 return words

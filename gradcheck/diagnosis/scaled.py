@@ -107,9 +107,11 @@ def limits(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     elif beyond[0].any() and beyond[1].any():
         free, words = 2, f"limited to [{number(low)}, {number(high)}]"
     else:
+        above = beyond[1].any()
+        # Adding 0 takes the sign off a zero.
         free, words = (
             1,
-            f"{number(high)} at most" if beyond[1].any() else f"{number(low)} at least",
+            f"cut off {'above' if above else 'below'} {number((high if above else low) + 0.0)}",
         )
     if sum(map(np.count_nonzero, beyond)) > free:
         yield Guess("clipped", f"is {words}", np.clip(truth, low, high), suspect.bar, free=free)

@@ -76,7 +76,8 @@ def _of_shape(
     right = int(np.count_nonzero(~suspect.wrong & suspect.known))
     shape = f"has shape {came.shape}, expected {suspect.shape}"
     column = suspect.shape[1:] == (1,)
-    sum_with = f"sum over the examples: np.sum(..., axis={int(column)}, keepdims=True)"
+    keep = ", keepdims=True" if len(suspect.shape) > 1 else ""
+    sum_with = f"sum over the examples: np.sum(..., axis={int(column)}{keep})"
 
     def says(
         kind: str, explains: int, evidence: str, hint: str = "", sure: Sure = "certain"
@@ -106,7 +107,9 @@ def _of_shape(
         alone = came.ndim == 2 and any(1 in array.shape for _, array in names.data)
         rivals = entries == 1 or (code == "scalar-bias" and alone)
         sure: Sure = "possible" if not is_sum else "likely" if rivals else "certain"
-        yield says("summed-over-all-axes", entries if is_sum else 0, evidence, sure=sure)
+        vector = len(suspect.shape) == 1
+        hint = sum_with if vector else ""
+        yield says("summed-over-all-axes", entries if is_sum else 0, evidence, hint, sure)
         if code == "scalar-bias" and alone:
             words = f"{shape}: one number, as for each example"
             yield says("summed-over-wrong-axis", 0, words, sum_with, "possible")

@@ -43,6 +43,8 @@ def _hint(shape: tuple[int, ...]) -> str:
     """How to sum to a row, or to a vector, where the examples lie in rows."""
     if len(shape) == 2 and shape[0] == 1 < shape[1]:
         return "sum over the examples alone: np.sum(dZ, axis=0, keepdims=True)"
+    if len(shape) == 2 and shape[1] > 1:
+        return "sum over the examples alone, and keep the axes of the parameter"
     return "sum over the examples alone: np.sum(dZ, axis=0)" if len(shape) == 1 else ""
 
 

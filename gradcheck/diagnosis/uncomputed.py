@@ -12,8 +12,8 @@ from gradcheck.diagnosis.suspect import Guess, Setting, Suspect
 __all__ = ["nothing_there", "unmoved"]
 
 
-def nothing_there(suspect: Suspect, _: Setting) -> Iterator[Guess]:
-    """Exact zeros, one constant, or the parameter itself."""
+def nothing_there(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """Exact zeros, one number everywhere, or the parameter itself."""
     claim = suspect.claim
     if not claim.any():
         yield Guess("zero", "is 0 everywhere", claim, suspect.bar)
@@ -26,12 +26,20 @@ def nothing_there(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     c = claim.flat[0]
     if claim.size == 1 or (claim != c).any():
         return
-    # An array starts as whole numbers; any other constant may have been computed.
-    whole = c in range(-9, 10)
-    if not whole and (suspect.known & ~suspect.wrong).any():
+    # An array starts as whole numbers; any other number has been computed if it moves.
+    if c in range(-9, 10):
+        yield Guess("not-computed", f"is {number(c)} in every entry", claim, suspect.bar, free=1)
         return
-    free = 1 if whole else claim.size - 1
-    yield Guess("not-computed", f"is {number(c)} in every entry", claim, suspect.bar, free=free)
+    part = setting.others.get(suspect.name, suspect).claim.size > claim.size
+    # The one entry that is right may be the largest, repeated.
+    if part or np.count_nonzero(suspect.known & ~suspect.wrong) > (claim.size > 2):
+        return
+    kept = setting.still is not None and setting.still(suspect.name)
+    kind = "not-computed" if kept else "summed-over-all-axes"
+    words = f"is the same number, {number(c)}, in every entry"
+    words = f"is {number(c)} in every entry, at every point" if kept else words
+    hint = "" if kept else "keep the axes of the parameter where a sum or mean is taken"
+    yield Guess(kind, words, claim, suspect.bar, free=claim.size - 1, hint=hint)
 
 
 def unmoved(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
