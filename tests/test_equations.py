@@ -471,6 +471,7 @@ def changed(mistakes, names=("Z1", "Z2"), scale=M, through=True):
     """A check of the network with dZ1 and dZ2 changed, and what follows from them too or not."""
     cost, backward, params, args = network()
 
+    @np.errstate(all="ignore")  # of what is NaN or infinite on purpose
     def grad(p, X, Y):
         instead = {
             f"d{name}": f"change_{name}({RIGHT[f'd{name}']})" for name in mistakes if through
