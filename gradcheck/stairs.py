@@ -66,6 +66,7 @@ def hidden_in_stairs(point: Point, entries: Indices, finer: Ladder, claim: Value
 def _hidden(
     point: Point, entries: Indices, steps: Steps, known: Differences, claim: Values
 ) -> Values:
+    """The slopes that `hidden_in_stairs` returns, as far as some steps show them."""
     off, derivative = np.abs(claim - known.derivative), known.derivative
     found = np.zeros(claim.shape)
     for side, values, slope in ((1, steps.plus, steps.right), (-1, steps.minus, steps.left)):

@@ -69,7 +69,7 @@ REMAINDER = 2.0**-47
 """Likewise, as a share of the slopes nearby: a derivative that small beside them is the remainder
 of terms as large, as in ``(exp(x) - 1)**2`` near 0, and has lost its digits in the cost."""
 
-VAGUE, BEYOND = 1e-2, 3.0
+TWO_DIGITS, BEYOND = 1e-2, 3.0
 """Where less than two digits are known, a claim fails only beyond so many bars: what makes them as
 wide may hide a kink, too, as it did in one of 5000 entries of a cost in single precision, or the
 stairs of a saturated cost."""
@@ -211,7 +211,7 @@ def decide(
     low, high = np.fmin(found.left, found.right), np.fmax(found.left, found.right)
     between = kink & ~passes & (claim >= low - slack) & (claim <= high + slack)
     fails = ~fits & ~blocked & ~between & np.where(kink, True, known)
-    vague = ~kink & ~edge & (found.error > VAGUE * np.abs(found.derivative))
+    vague = ~kink & ~edge & (found.error > TWO_DIGITS * np.abs(found.derivative))
     fails &= ~(vague & (off <= BEYOND * width))
 
     verdict = np.empty(claim.shape, dtype=object)
