@@ -169,6 +169,19 @@ def test_failure_of_a_layer_says_what_a_larger_point_says(subject):
     assert outcome.report.blocks["w"].block.shape == (1, 1)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_layer_beside_tests_of_its_own_is_imported_before_the_draws(
+    tmp_path, monkeypatch, workers
+):
+    (tmp_path / f"beside_{workers}.py").write_text(textwrap.dedent(MODEL))
+    monkeypatch.syspath_prepend(tmp_path)
+    one = Subject((f"beside_{workers}:forward", f"beside_{workers}:backward"), is_layer=True)
+
+    outcome = in_processes(partial(drawn, one, "x: n d; w: d k"), workers, examples=4, seed=0)
+
+    assert (outcome.verdict, outcome.examples) == (Verdict.PASS, 4)
+
+
 def test_code_for_methods_of_an_instance_made_for_them_loads_them_likewise(subject, model):
     one = subject("Network", structure=f"{model}:Params")
     outcome = drawn(one, SPEC, examples=20, seed=0)

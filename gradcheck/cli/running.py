@@ -320,6 +320,7 @@ def drawn(
         print_blob=False,
     )
     make = _layer_test if subject.is_layer else _gradient_test
+    _ = subject.functions  # imported now: tests of their module would seem nested in a draw
     with _listening(subject, seen, passing, lambda: _distinct(spec)) as outcome:
         test = make(subject, spec, scale)
         run = hypothesis.seed(seed)(settings(test))
