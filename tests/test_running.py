@@ -170,9 +170,7 @@ def test_failure_of_a_layer_says_what_a_larger_point_says(subject):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_layer_beside_tests_of_its_own_is_imported_before_the_draws(
-    tmp_path, monkeypatch, workers
-):
+def test_layer_beside_tests_of_its_own_is_imported_before_the_draws(tmp_path, monkeypatch, workers):
     (tmp_path / f"beside_{workers}.py").write_text(textwrap.dedent(MODEL))
     monkeypatch.syspath_prepend(tmp_path)
     one = Subject((f"beside_{workers}:forward", f"beside_{workers}:backward"), is_layer=True)
