@@ -55,6 +55,8 @@ class Problem:
     rounding : dict of ndarray or None
         How far, entry by entry, a user's right gradient may lie from `gradient`; for inner
         solvers, the derivative of the cost as computed too.
+    computed : dict of ndarray or None
+        Derivative of the cost as computed, where an unfinished solver gives it another one.
     subgradients : dict of pairs of ndarray, or None
         Derivatives from the left and from the right along each entry, where they differ.
     """
@@ -67,6 +69,7 @@ class Problem:
     user_gradient: Callable[[Params], Params] | None = None
     rounding: Params | None = None
     subgradients: dict[str, tuple[Array, Array]] | None = None
+    computed: Params | None = None
 
 
 FAMILIES: dict[str, Callable[[Generator], Problem]] = {}
@@ -747,7 +750,10 @@ def pose_solver(
         error = max(np.max(np.abs(g - truth[name])) for g in (right, computed[name]))
         gap = max(gap, float(error / np.max(np.abs(truth[name]))))
         rounding[name] = np.full_like(truth[name], 2 * error)
-    return Problem(cost, params, truth, {**condition, "gap": gap}, exact, user_gradient, rounding)
+    condition = {**condition, "gap": gap}
+    return Problem(
+        cost, params, truth, condition, exact, user_gradient, rounding, computed=computed
+    )
 
 
 @family

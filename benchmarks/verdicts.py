@@ -29,8 +29,9 @@ random from the families of `benchmarks/families.py`, which say what is hard abo
 Two families, `fixed_point_solver` and `conjugate_gradient_solver`, contain an iteration that stops
 at a tolerance. What they compute has another derivative than what is meant, by a relative 1e-8 to
 1e-2. A gradient that is right for what is meant is right here, too: the cost jumps nearby, which
-shows, and the entry is inconclusive. Their bars are those of what is computed. In `own_scales`,
-entries of 1e-9 stand beside others of 1e8, and what they do is below the noise of the sum.
+shows, and the entry is inconclusive; so is the derivative of what is computed. All that a check can
+know is the latter: bars and lies are held against it. In `own_scales`, entries of 1e-9 stand beside
+others of 1e8, and what they do is below the noise of the sum.
 
 An entry is *inside the bar* if the true derivative lies within the stated error of the numerical
 one. A *lie* is a wrong entry that passes though the mistake is larger than the stated resolution.
@@ -65,10 +66,9 @@ def judge_family(name: str, draws: range, wrong_before: int) -> Tally:
     for k in draws:
         rng = np.random.default_rng([list(FAMILIES).index(name), k])
         problem = FAMILIES[name](rng)
-        claims: list[Any] = [problem.gradient]
-        if problem.user_gradient is not None:
-            claims.append(problem.user_gradient)
-        for claim in claims:
+        for claim in (problem.gradient, problem.user_gradient, problem.computed):
+            if claim is None:
+                continue
             report = check(problem, claim)
             tally.checks[str(report.verdict)] += 1
             tally.evaluations += report.evaluations
@@ -78,13 +78,13 @@ def judge_family(name: str, draws: range, wrong_before: int) -> Tally:
             if wrong is not None:
                 report = check(problem, wrong)
                 tally.caught.setdefault(kind, Counter())[str(report.verdict)] += 1
-                tally.lies += lies(report, problem.gradient, wrong)
+                tally.lies += lies(report, problem.computed or problem.gradient, wrong)
     return tally
 
 
 def count(tally: Tally, report: GradientReport, problem: Problem, where: str) -> None:
     for name, block in report.blocks.items():
-        truth = np.ravel(problem.gradient[name]).astype(float)
+        truth = np.ravel((problem.computed or problem.gradient)[name]).astype(float)
         known = np.isfinite(block.error)
         tally.measured += int(known.sum())
         off = np.abs(block.numerical - truth)
