@@ -20,6 +20,7 @@ import numpy as np
 from families import FAMILIES, Params, Problem, corruptions
 
 from gradcheck import GradientReport, Verdict, check_gradient
+from gradcheck.verdict import OF_BLOCK, OF_WHOLE
 
 HEAD = """# Verdicts, measured
 
@@ -34,7 +35,8 @@ know is the latter: bars and lies are held against it. In `own_scales`, entries 
 others of 1e8, and what they do is below the noise of the sum.
 
 An entry is *inside the bar* if the true derivative lies within the stated error of the numerical
-one. A *lie* is a wrong entry that passes though the mistake is larger than the stated resolution.
+one. A *lie* is a wrong entry that passes though the mistake is larger than the stated resolution
+of its scale (see [verdicts](verdicts.md)).
 
 ## Right gradients
 """
@@ -78,7 +80,8 @@ def judge_family(name: str, draws: range, wrong_before: int) -> Tally:
             if wrong is not None:
                 report = check(problem, wrong)
                 tally.caught.setdefault(kind, Counter())[str(report.verdict)] += 1
-                tally.lies += lies(report, problem.computed or problem.gradient, wrong)
+                right = problem.computed or problem.gradient
+                tally.lies += lies(report, problem.params, right, wrong)
     return tally
 
 
@@ -96,12 +99,17 @@ def count(tally: Tally, report: GradientReport, problem: Problem, where: str) ->
             tally.examples.append(f"{where}: {block.entry(int(i))} {problem.condition}")
 
 
-def lies(report: GradientReport, right: Params, wrong: Params) -> int:
+def lies(report: GradientReport, params: Params, right: Params, wrong: Params) -> int:
     """Wrong entries that passed although the mistake is larger than the stated resolution."""
     found = 0
+    units = {name: np.maximum(1.0, np.abs(np.ravel(x)).astype(float)) for name, x in params.items()}
+    whole = max(np.max(np.abs(np.ravel(right[name])) * units[name]) for name in params)
     for name, block in report.blocks.items():
         one, other = (np.ravel(g[name]).astype(float) for g in (right, wrong))
-        scale = np.maximum(np.maximum(np.abs(one), np.abs(other)), 1e-4 * np.abs(one).max())
+        scale = np.maximum.reduce(
+            [np.abs(one), np.abs(other), 0 * one + OF_BLOCK * np.abs(one).max()]
+        )
+        scale = np.maximum(scale, OF_WHOLE * whole / units[name])
         off = np.abs(one - other)
         passed = block.verdicts == Verdict.PASS
         found += int(np.sum(passed & (off > block.resolutions * scale * (1 + 1e-9)) & (scale > 0)))

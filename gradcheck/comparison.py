@@ -42,11 +42,14 @@ TINY_SHARE, JUMPS = 1e-2, 500.0
 of the entry, may be due to what makes it jump. Of inner solvers stopped early, the differences
 seen were up to 6e-3 of the block, mostly up to 35 jumps and never beyond 300."""
 
+STRAY = 8
+"""Where kinks meet, so many entries of a right gradient, at most, were seen to hide theirs."""
+
 SMALL = 1e-6
 """An entry below this share of the largest, if that is beyond `DISTANT`, may have a scale of its
 own, for which the others' steps are too long. It is not blamed unless steps as small as itself bear
-that out, and it does not pass if they know another slope. (Beside entries of size 1 it is dust,
-such as the 6e-17 of ``cos(pi / 2)``.)"""
+that out, and it does not pass if they know another slope, or if noise would hide one as steep as
+its block. (Beside entries of size 1 it is dust, such as the 6e-17 of ``cos(pi / 2)``.)"""
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,8 @@ def compare(
         suspect = np.zeros(claim.shape, dtype=bool)
     else:
         found, suspect = first_pass(point, entries)
-    finer_agree, coarser_agree, skipped, unsteady, torn, hidden, unlike = (
-        np.zeros(claim.shape, dtype=bool) for _ in range(7)
+    finer_agree, coarser_agree, skipped, unsteady, torn, hidden, unlike, drowned = (
+        np.zeros(claim.shape, dtype=bool) for _ in range(8)
     )
     own = np.abs(point.x[entries])
     largest = np.abs(point.x).max(initial=0.0)
@@ -167,6 +170,9 @@ def compare(
             small = tiny[rows, None]
             hidden[rows] = small & ~finer.steps_within_tell(own[rows], claim[rows])
             unlike[rows] = small & finer.finer_steps_contradict()
+            still = finer.differences.nature == Nature.FLAT
+            blur = CONFIDENCE * point.noise.sigma / own[rows, None]
+            drowned[rows] = small & ~still & (blur > rules.resolution * block[rows])
 
     def decision() -> Decision:
         # What a claim says of an edge, where slopes have no limit, is no scale for the others.
@@ -191,6 +197,7 @@ def compare(
         made = made.excused(finer_agree & ~strict, "rough")
         made = made.excused(unsteady & ~strict, "unsteady")
         made = made.excused(unlike, "rough", even_passes=True)
+        made = made.excused(drowned & (made.verdict == Verdict.PASS), "noise", even_passes=True)
         return made.excused(skipped, "skipped", even_passes=True)
 
     early, late = _split(open_rows, group[:, 0])
@@ -220,17 +227,24 @@ def compare(
         unsteady |= small & (off * units <= JUMPS * height)
         made = decision()
     if (made.verdict == Verdict.FAIL).any():
-        wrong = np.where(made.verdict == Verdict.FAIL, claim, np.nan)
+        accused = np.where(made.verdict == Verdict.FAIL, claim, np.nan)
         covered = [np.zeros((1, claim.shape[1]))]
         for rows, finer in ladders:
-            hiding = hidden_in_stairs(point, entries[rows], finer, wrong[rows])
+            hiding = hidden_in_stairs(point, entries[rows], finer, accused[rows])
             covered.append(hiding * units[rows])
         # The same stairs lie beside the other entries, beyond their longest steps perhaps.
         if coarser_agree.any():
             covered.append(np.where(coarser_agree & point.rough, off * units, 0.0))
         unsteady |= off * units <= np.concatenate(covered).max(axis=0)
         made = decision()
-    corner = (found.nature == Nature.KINK) & (made.verdict == Verdict.FAIL)
+    wrong = made.verdict == Verdict.FAIL
+    kink = found.nature == Nature.KINK
+    corner = kink & wrong
+    # Where steps reach beyond the kinks of other entries, a bar of more than noise may hide one.
+    nearest = np.fmin.reduce(np.where(kink, found.distance, np.nan), axis=None)
+    beyond = wrong & ~kink & (found.step > nearest) & (found.error > 2 * found.noise)
+    if np.count_nonzero(beyond) <= STRAY:
+        corner |= beyond
     rows = np.flatnonzero(corner.any(axis=1))
     if rows.size and rules.on_kink != "fail":
         low, high = slopes_about(point, entries, found, rows)

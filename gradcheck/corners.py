@@ -58,11 +58,14 @@ def slopes_about(
     Returns
     -------
     low, high : ndarray, shape (k, p)
-        The two slopes along the entry's own axis, if those nearby are between them.
+        The two slopes along the entry's own axis, if those nearby are between them. They are one
+        for an entry without a kink of its own, whose steps may reach beyond all that meets.
     """
-    low = np.fmin(found.left, found.right)[rows]
-    high = np.fmax(found.left, found.right)[rows]
-    kinked = (found.nature == Nature.KINK).any(axis=1)
+    kink = found.nature == Nature.KINK
+    left = np.where(kink, found.left, found.derivative - found.error)
+    right = np.where(kink, found.right, found.derivative + found.error)
+    low, high = np.fmin(left, right)[rows], np.fmax(left, right)[rows]
+    kinked = kink.any(axis=1)
     count = np.count_nonzero(kinked)
     if count < 2:
         return low, high
@@ -81,8 +84,8 @@ def slopes_about(
         steps = replace(point, x=there).steps(entries[looked], h)
         seen.append(steps.rise[0] / steps.width[0])
     least, most = np.fmin.reduce(seen), np.fmax.reduce(seen)
-    left, right = found.left[looked], found.right[looked]
-    slack = 0.1 * np.abs(left - right)
+    left, right, size = left[looked], right[looked], np.abs(found.derivative[looked])
+    slack = 0.1 * np.where(kink[looked], np.abs(left - right), size)
     outside = (least < np.fmin(left, right) - slack) | (most > np.fmax(left, right) + slack)
     several = outside.any(axis=0)
     least, most = least[: rows.size], most[: rows.size]

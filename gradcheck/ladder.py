@@ -119,8 +119,10 @@ class Ladder:
         slope, h, blur = self._finer_steps()
         size = np.maximum(np.abs(claim), np.abs(found.derivative))
         moved = (steps.rise[:-1] != 0) | ~noise.quantised | ((claim == 0) & ~noise.stairs)
-        fits = moved & (blur < VAGUE * size) & (np.abs(slope - claim) <= blur)
-        return _twice_running(fits & self._contradicts(slope, h, blur))
+        fits = moved & (blur < VAGUE * size) & (np.abs(slope - claim) <= blur) & (h < found.step)
+        beyond = self._contradicts(slope, h, blur)
+        # Of two steps that fit, the finer one may be too vague to contradict anything.
+        return np.asarray((fits[1:] & fits[:-1] & (beyond[1:] | beyond[:-1])).any(axis=0))
 
     def finer_steps_contradict(self) -> Bools:
         """Where steps finer than those of the derivative know another slope, shape (q, p)."""

@@ -437,7 +437,11 @@ def _direction(x: Values, inward: Values | None, seed: int = 0) -> Values:
     differ, equal entries of opposite sign would hide each other's rounding.
     """
     rng = np.random.default_rng(seed)
-    scale = np.where(x == 0, 1.0, np.minimum(nearest_power_of_two(np.abs(x)), DISTANT))
+    size = np.abs(x)
+    # Beside tiny entries, such as weights of 1e-6 beside biases of 0, a kink may be as near.
+    zero = min(1.0, size.max(initial=0.0)) or 1.0
+    size = np.minimum(np.where(size == 0, zero, size), DISTANT)
+    scale = nearest_power_of_two(size)
     sign = rng.choice([-1.0, 1.0], x.size) if inward is None else inward
     direction: Values = sign * scale * rng.integers(32, 65, x.size) / 64
     return direction

@@ -43,12 +43,41 @@ def relu_net(seed, weights, slope_at_0=0.0):
     return cost, grad, point
 
 
-@pytest.mark.parametrize("weights", [1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("weights", [1e-3, 1e-4, 1e-5, 1e-8])
 def test_small_weights_before_a_relu_are_not_called_wrong(weights):
-    for seed in range(6):
+    for seed in [*range(6), 41, 42]:
         report = check_gradient(*relu_net(seed, weights))
         assert report.verdict != Verdict.FAIL
         assert weights < 1e-3 or report.verdict == Verdict.PASS
+
+
+@pytest.mark.parametrize("block", ["W1", "b1", "W2"])
+def test_biases_of_0_do_not_hide_mistakes_at_small_weights(block):
+    """The noise is measured on lines as short beside the biases as beside the weights."""
+    for seed in range(6):
+        cost, grad, point = relu_net(seed, 1e-5)
+        wrong = {**grad(point), block: 2 * grad(point)[block]}
+
+        assert check_gradient(cost, grad, point).verdict == Verdict.PASS
+        assert check_gradient(cost, wrong, point).blocks[block].verdict == Verdict.FAIL
+
+
+@pytest.mark.parametrize(("seed", "weights"), [(20, 1e-5), (34, 3e-6)])
+def test_steps_within_all_kinks_are_believed_where_only_one_of_them_is_sharp(seed, weights):
+    cost, grad, point = relu_net(seed, weights)
+    point["b1"] = weights * np.random.default_rng([seed, 1]).normal(size=6)
+
+    assert check_gradient(cost, grad, point).blocks["W1"].verdict != Verdict.FAIL
+
+
+def test_entry_that_hides_a_kink_from_all_its_steps_is_not_blamed_beside_others_that_show_it():
+    """`W1` alone is tiny, and what a step as small as itself does is below the noise."""
+    cost, grad, point = relu_net(41, 1e-8)
+    right, wrong = grad(point), grad(point)
+    wrong["W2"] = -wrong["W2"]
+
+    assert check_gradient(cost, right, point).blocks["W1"].verdict == Verdict.INCONCLUSIVE
+    assert check_gradient(cost, wrong, point).blocks["W2"].verdict == Verdict.FAIL
 
 
 @pytest.mark.parametrize("slope_at_0", [0.0, 0.5, 1.0])

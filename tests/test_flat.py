@@ -131,3 +131,28 @@ def test_an_entry_at_an_edge_does_not_hide_a_mistake_in_the_others(factor):
     )
 
     assert report.verdict != Verdict.PASS
+
+
+@pytest.mark.parametrize("claim", [0.0, 1.0, 0.5])
+def test_a_tiny_entry_whose_part_is_below_the_noise_is_inconclusive_whatever_is_claimed(claim):
+    """As is one of ``s sin(x / s)`` with `s` of 1e-8, in a sum of 1e8."""
+    scale = np.array([1e8, 1e-8, 3e7])
+
+    def grad(x):
+        return np.where(scale < 1, claim, np.cos(x / scale))
+
+    report = check_gradient(
+        lambda x: np.sum(scale * np.sin(x / scale)), grad, scale * np.array([0.7, -0.8, 0.4])
+    )
+
+    assert [str(v) for v in report.blocks["x"].verdicts] == ["PASS", "INCONCLUSIVE", "PASS"]
+
+
+def test_a_tiny_entry_that_nothing_depends_on_passes_with_zero_beside_huge_ones():
+    report = check_gradient(
+        lambda x: np.sin(x[0] / 1e8) * 1e8,
+        lambda x: np.array([np.cos(x[0] / 1e8), 0.0]),
+        np.array([7e7, -8e-9]),
+    )
+
+    assert [str(v) for v in report.blocks["x"].verdicts] == ["PASS", "PASS"]
