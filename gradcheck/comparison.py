@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gradcheck.corners import slopes_about
 from gradcheck.differences import (
+    AMPLIFICATION,
     CONFIDENCE,
     SAFETY,
     Differences,
@@ -242,7 +243,8 @@ def compare(
     corner = kink & wrong
     # Where steps reach beyond the kinks of other entries, a bar of more than noise may hide one.
     nearest = np.fmin.reduce(np.where(kink, found.distance, np.nan), axis=None)
-    beyond = wrong & ~kink & (found.step > nearest) & (found.error > 2 * found.noise)
+    least = SAFETY * AMPLIFICATION * CONFIDENCE * point.noise.sigma / found.step
+    beyond = wrong & ~kink & (found.step > nearest) & (found.error > 1.25 * least)
     if np.count_nonzero(beyond) <= STRAY:
         corner |= beyond
     rows = np.flatnonzero(corner.any(axis=1))
