@@ -220,6 +220,13 @@ class Steps:
         return (self.minus - self.value) / self.width_minus
 
     @property
+    def still(self) -> Bools:
+        """Where no step moves the function, as far as it is defined, shape (q, p)."""
+        moved = np.isfinite(self.plus) & (self.plus != self.value)
+        moved |= np.isfinite(self.minus) & (self.minus != self.value)
+        return ~moved.any(axis=0)
+
+    @property
     def bend(self) -> Values:
         """Forward less backward difference: of size ``h`` if smooth, constant at a kink."""
         return self.right - self.left
@@ -258,6 +265,11 @@ class Differences:
     right: Values
     distance: Values
     steepness: Values
+
+    @property
+    def blurred(self) -> Bools:
+        """Where noise makes the bar: the change to the next step, `RATIO` times as loud, too."""
+        return np.asarray(self.noise > self.error / RATIO)
 
     def rows(self, which: NDArray[Any]) -> Differences:
         """Those of some entries."""
@@ -298,7 +310,7 @@ def first_pass(point: Point, entries: Indices) -> tuple[Differences, Bools]:
         error=np.where(defined, error, np.inf),
         noise=noise,
         step=steps.h[0] + np.zeros(error.shape),
-        nature=marked(np.full(error.shape, Nature.SMOOTH), ~defined, Nature.OUTSIDE),
+        nature=marked(np.where(steps.still, Nature.FLAT, Nature.SMOOTH), ~defined, Nature.OUTSIDE),
         left=nothing,
         right=nothing,
         distance=nothing,

@@ -473,10 +473,7 @@ def _at_edges(found: Differences, steps: Steps, sigma: Values) -> Differences:
 
 def _named(found: Differences, steps: Steps) -> Differences:
     """Call flat what never moves, and noisy what noise keeps from being known to 1 %."""
-    still = (steps.plus == steps.value) | ~np.isfinite(steps.plus)
-    still &= (steps.minus == steps.value) | ~np.isfinite(steps.minus)
     smooth = found.nature == Nature.SMOOTH
-    noisy = smooth & (found.noise > found.error / 2)
-    noisy &= found.error > 0.01 * np.abs(found.derivative)
+    noisy = smooth & found.blurred & (found.error > 0.01 * np.abs(found.derivative))
     nature = marked(found.nature, noisy, Nature.NOISY)
-    return replace(found, nature=marked(nature, smooth & still.all(axis=0), Nature.FLAT))
+    return replace(found, nature=marked(nature, smooth & steps.still, Nature.FLAT))

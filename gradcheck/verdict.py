@@ -224,7 +224,7 @@ def decide(
     verdict[passes] = Verdict.PASS
     verdict[fails | ~np.isfinite(claim)] = Verdict.FAIL
 
-    reason = np.where(found.noise > found.error / 2, "noise", "truncation").astype(object)
+    reason = np.where(found.blurred, "noise", "truncation").astype(object)
     reason[(scale == 0) | (found.nature == Nature.FLAT)] = "flat"
     for nature in (Nature.JUMP, Nature.OUTSIDE, Nature.EDGE, Nature.KINK):
         reason[found.nature == nature] = nature.value

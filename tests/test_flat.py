@@ -156,3 +156,9 @@ def test_a_tiny_entry_that_nothing_depends_on_passes_with_zero_beside_huge_ones(
     )
 
     assert [str(v) for v in report.blocks["x"].verdicts] == ["PASS", "PASS"]
+
+
+def test_what_never_moves_is_flat_also_where_two_steps_decide():
+    report = check_gradient(lambda x: x[0], lambda x: np.array([1.0, 0.0]), np.ones(2))
+
+    assert [n.value for n in report.blocks["x"].natures] == ["smooth", "flat"]

@@ -207,3 +207,13 @@ def test_curve_of_a_function_far_from_the_origin_is_no_noise(far):
 
     assert report.verdict == Verdict.PASS
     assert wrong.verdict == Verdict.FAIL
+
+
+def test_entries_that_scatter_hides_are_said_to_be_noisy_and_not_to_bend():
+    rng = np.random.default_rng(0)
+    report = check_gradient(
+        lambda x: smooth(x) + 1e-3 * rng.normal(), lambda x: np.cos(x) + 2 * x, X
+    )
+
+    assert report.verdict == Verdict.INCONCLUSIVE
+    assert set(report.blocks["x"].reasons) == {"noise"}
