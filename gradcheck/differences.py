@@ -305,6 +305,7 @@ def first_pass(point: Point, entries: Indices) -> tuple[Differences, Bools]:
     defined = np.isfinite(error)
     suspect = ~defined | ((bend[1] > bend[0] / 2) & (bend[1] > 4 * sigma / steps.h[1]))
     nothing = np.full(error.shape, np.nan)
+    smooth = np.full(error.shape, Nature.SMOOTH)
     differences = Differences(
         derivative=np.where(defined, derivative, np.nan),
         error=np.where(defined, error, np.inf),
