@@ -311,7 +311,7 @@ def first_pass(point: Point, entries: Indices) -> tuple[Differences, Bools]:
         error=np.where(defined, error, np.inf),
         noise=noise,
         step=steps.h[0] + np.zeros(error.shape),
-        nature=marked(np.where(steps.still, Nature.FLAT, Nature.SMOOTH), ~defined, Nature.OUTSIDE),
+        nature=marked(marked(smooth, steps.still, Nature.FLAT), ~defined, Nature.OUTSIDE),
         left=nothing,
         right=nothing,
         distance=nothing,
