@@ -125,8 +125,13 @@ class Ladder:
         return np.asarray((fits[1:] & fits[:-1] & (beyond[1:] | beyond[:-1])).any(axis=0))
 
     def finer_steps_contradict(self) -> Bools:
-        """Where steps finer than those of the derivative know another slope, shape (q, p)."""
-        return _twice_running(self._contradicts(*self._finer_steps()))
+        """Where a step finer than those of the derivative knows another slope, shape (q, p).
+
+        The next one, if too vague to contradict by itself, must be nearer to it.
+        """
+        slope, h, blur = self._finer_steps()
+        nearer = np.abs(np.diff(slope, axis=0)) < np.abs(slope[1:] - self.differences.derivative)
+        return np.asarray((self._contradicts(slope, h, blur)[:-1] & nearer).any(axis=0))
 
     def _finer_steps(self) -> tuple[Values, Values, Values]:
         """Slopes and steps but for the finest, and by how much each slope may be off."""
