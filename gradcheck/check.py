@@ -441,8 +441,7 @@ def _recognised(
                 findings = structure.of_examples(findings, block, axis, count, mean=mean)
             else:
                 findings = structure.of_no_examples(findings, block)
-            columns = any(f.block == block.name and f.code == "not-summed" for f in findings)
-            kept[rows] = is_sum or columns
+            kept[rows] = any(f.block == block.name and f.code == "not-summed" for f in findings)
         if (made.decision.verdict == Verdict.PASS).all():
             findings = structure.of_right_values(findings, block.name)
     for name in [block.name for block, rows in claim.rows if not kept[rows].all()]:

@@ -321,7 +321,9 @@ def _grown(array: NDArray[Any]) -> bool:
 
 
 def axis_of_examples(due: tuple[int, ...], came: tuple[int, ...]) -> int | None:
-    """The axis along which a matrix may have one bias for each example; None if there is none."""
+    """The axis along which an array may have one bias for each example; None if there is none."""
+    if len(came) == 1 and due == () and came[0] > 1:
+        return 0
     if len(came) != 2:
         return None
     units = (came[1], came[0])
@@ -348,11 +350,13 @@ def of_examples(
 ) -> list[Finding]:
     """The findings, with that about the shape of one block saying that it was not summed."""
     due = "mean" if mean else "sum"
-    along = ("rows", "columns")[axis]
+    along = ("rows", "columns")[axis] if block.shape else "numbers"
     note = f"{count} {along} are one for each example: the {due} over the examples is missing"
     remedy = _sum_over(axis, block.shape) + (", and divide by their number" if mean else "")
     return [
-        replace(f, note=note, help=remedy) if f.block == block.name and f.code in SHAPES else f
+        replace(f, code="not-summed", note=note, help=remedy)
+        if f.block == block.name and f.code in SHAPES
+        else f
         for f in findings
     ]
 

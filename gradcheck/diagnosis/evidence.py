@@ -33,8 +33,11 @@ from gradcheck.verdict import Verdict
 
 __all__ = ["explain", "suspects"]
 
-SHARE, LEAST = 10, 12
-"""Of the evaluations made so far one in so many, but so many at least, are for the diagnosis."""
+SHARE = 10
+"""Less than one in so many of the evaluations made so far are for the diagnosis."""
+
+CALLS = 2 * len(FIRST)
+"""Evaluations that tell the derivative by one entry: to both sides, at each of the first steps."""
 
 PENALTY = 8
 """Evaluations that show what one number among the arguments does."""
@@ -77,10 +80,10 @@ def explain(
     """
     seen = suspects(point.x, claim, comparison) if comparison else {}
     by_name = {block.name: block for block in cost.layout.blocks}
-    limit = cost.evaluations + max(cost.evaluations // SHARE, LEAST)
+    limit = cost.evaluations + (cost.evaluations - 1) // SHARE
 
     def curvature(name: str, places: Indices) -> tuple[Values, Values]:
-        room = max(limit - cost.evaluations, 0) // 4
+        room = max(limit - cost.evaluations, 0) // CALLS
         if not room:
             return np.empty(0), np.empty(0)
         return _curvature(point, by_name[name], places[:room])
@@ -91,7 +94,7 @@ def explain(
         return _penalty(cost, point, seen[name], power) if room else np.nan
 
     def still(name: str) -> bool:
-        if elsewhere is None or cost.evaluations + 4 > limit:
+        if elsewhere is None or cost.evaluations + CALLS > limit:
             return False
         return elsewhere.is_still(point, by_name[name])
 
@@ -104,11 +107,13 @@ def explain(
         stepping=elsewhere.stepping if elsewhere else frozenset(),
         examples=Examples.of(cost, point, names, limit),
     )
-    beside = {
-        name: _measured(point, by_name[name], steps=_may_be_summed(array, by_name[name]))
-        for name, array in claim.misshapen.items()
-        if name not in seen
-    }
+    beside = {}
+    for name, array in claim.misshapen.items():
+        if name not in seen:
+            block = by_name[name]
+            room = limit - cost.evaluations >= CALLS * block.size
+            steps = room and _may_be_summed(array, block)
+            beside[name] = _measured(point, block, steps=steps)
     structural = of_findings(findings, claim.misshapen, {**beside, **seen}, names)
     done = {d.block for d in structural if d.sure == "certain" and d.kind != "conjugated"}
     wrong = [name for name, suspect in seen.items() if suspect.wrong.any() and name not in done]
