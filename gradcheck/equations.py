@@ -254,6 +254,8 @@ class _Judgement:
         Wrong ones that do follow.
     diagnoses : list of Diagnosis
     evaluations : int
+    ratios : list of float
+        By which factors gradients of parameters are off from what follows for them.
     scale : float
         The gradients of the intermediates are taken for those of so many times the cost that was
         declared.
@@ -264,6 +266,7 @@ class _Judgement:
     inherited: list[str]
     diagnoses: list[Diagnosis]
     evaluations: int
+    ratios: list[float]
     scale: float = 1.0
 
 
@@ -272,6 +275,7 @@ def _judgement(
 ) -> _Judgement:
     """Each equation by what it makes of its inputs, wrong as these may be."""
     wrong, right, inherited, diagnoses, evaluations = [], set(), [], [], 0
+    ratios: list[float] = []
     structural = _condemned(report)
     for name, claim, value in _quantities(report, forward):
         if name in structural:
@@ -292,6 +296,8 @@ def _judgement(
             inherited += [name] if verdict == Verdict.FAIL else []
             continue
         wrong.append(name)
+        if not inner:
+            ratios.append(_multiple(alone.blocks[name]))
         if verdict == Verdict.PASS:
             right.add(name)
             continue
@@ -304,7 +310,7 @@ def _judgement(
             told, more = _of_layer(forward, name, claim, truth, check, known)
             evaluations += more
             diagnoses += [d.named(gradient) for d in told or alone.diagnoses]
-    return _Judgement(wrong, right, inherited, diagnoses, evaluations, scale)
+    return _Judgement(wrong, right, inherited, diagnoses, evaluations, ratios, scale)
 
 
 def _condemned(report: GradientReport) -> dict[str, set[str]]:
@@ -389,7 +395,9 @@ def _judged_twice(report: GradientReport, forward: Pass, check: Check, known: Na
     best = _judgement(report, forward, check, known)
     evaluations = best.evaluations
     steady = [k for k in best.wrong if k in forward.cotangents and k not in _condemned(report)]
+    # One that makes the intermediates right, or the parameters' equations, wrong as those may be.
     factors = [_multiple(report.blocks[name]) for name in steady]
+    factors += [_whole(1 / ratio) for ratio in best.ratios if steady]
     for factor in dict.fromkeys(f for f in factors if np.isfinite(f) and abs(f - 1) > 1e-6):
         if len(best.wrong) < 2:
             break
@@ -405,13 +413,17 @@ def _of_convention(
     report: GradientReport, forward: Pass, judged: _Judgement, spec: Intermediates, known: Names
 ) -> Diagnosis:
     """That gradients of the intermediates follow another convention than is declared."""
-    excused = [
-        block
+    failing = {
+        name: block
         for name, block in report.blocks.items()
-        if name in forward.cotangents
-        and block.verdict == Verdict.FAIL
-        and _is_due(block, over(forward.claims[name], judged.scale))
+        if name in forward.cotangents and block.verdict == Verdict.FAIL
+    }
+    due = [
+        block
+        for name, block in failing.items()
+        if _is_due(block, over(forward.claims[name], judged.scale))
     ]
+    excused = due or list(failing.values())
     scale = _whole(spec.scale * judged.scale)
     named = known.of_factor(scale) if scale != 1 else []
     times = f"{scale:.9g} times the cost" if scale != 1 else "the cost itself"
@@ -425,9 +437,9 @@ def _of_convention(
     hint = f"if that is your convention, declare it: Intermediates({names!r}, scale={scale:.12g})"
     if scale == 1:
         hint = "if that is your convention, leave `scale` out of Intermediates(...)"
-    entries = sum(block.entries for block in excused)
+    explains, entries = (sum(block.entries for block in blocks) for blocks in (due, excused))
     sure: Sure = "likely" if named or len(excused) > 1 else "possible"
-    return Diagnosis("convention", None, entries, entries, sure, evidence, hint)
+    return Diagnosis("convention", None, explains, entries, sure, evidence, hint)
 
 
 def _blamed(

@@ -558,13 +558,33 @@ def test_a_mistake_of_its_own_is_seen_beside_what_is_inherited():
 
 
 @pytest.mark.parametrize("factor", [2, -1, 0.5])
-def test_a_factor_after_an_intermediate_of_undeclared_convention_is_not_certain(factor):
-    report = changed({"Z1": lambda d: factor * d}, names=("Z1",), scale=1)
+@pytest.mark.parametrize(("name", "rest"), [("Z1", set()), ("Z2", {"dW2", "db2"})])
+def test_a_factor_beside_a_convention_that_is_not_declared_is_told_from_it(name, rest, factor):
+    report = changed({name: lambda d: factor * d}, names=(name,), scale=1)
 
-    assert report.equation == "dZ1"
-    assert report.diagnoses[0].block == "Z1"
-    assert {d.sure for d in report.diagnoses if d.block in ("W1", "b1")} == {"possible"}
-    assert "unless `dZ1` belongs to a multiple of the cost" in str(report).replace("\n      ", " ")
+    assert report.blame.equations == (f"d{name}",)
+    assert set(report.blame.inherited) == {"dW1", "db1"} | rest
+    assert [d.block for d in report.diagnoses[:2]] == [None, name]
+    assert (
+        report.diagnoses[0].evidence
+        == f"`d{name}` belongs to 7 times the cost; 7 = M = columns of X"
+    )
+
+
+def test_a_factor_that_a_convention_may_explain_as_well_is_not_certain():
+    x = np.array([0.5, -1.0, 2.0, 1.5])
+
+    def cost(p):
+        return np.mean(np.sin(probe("z", p["w"] * x)))
+
+    def backward(p):
+        dz = 2 * np.cos(p["w"] * x)  # of the sum, and twice
+        return {"dz": dz, "dw": dz * x / 4}
+
+    report = check_gradient(cost, backward, {"w": np.full(4, 0.7)}, intermediates="z")
+
+    assert {d.sure for d in report.diagnoses if d.block == "w"} == {"possible"}
+    assert "unless `dz` belongs to a multiple of the cost" in str(report).replace("\n      ", " ")
 
 
 def test_a_convention_that_is_not_declared_is_found_beside_what_is_not_finite():
