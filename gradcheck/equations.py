@@ -131,7 +131,7 @@ def judged(
     args : tuple
     spec : Intermediates
     check : callable
-        Checks one array: ``check(cost, gradient, {name: value}, inner=False)``.
+        Checks one array: ``check(cost, gradient, {name: value}, inner=False, scale=1)``.
     known : callable
         Finds the names of the user's arrays.
 
@@ -145,12 +145,13 @@ def judged(
     if taken:
         raise InvalidInput(f"probe `{min(taken)}` has the name of a parameter; rename one of them")
     blocks, diagnoses, evaluations = dict(report.blocks), list(report.diagnoses), 0
-    forward = Pass(cost, layout, x, args, recording)
+    forward = Pass(cost, layout, x, args, recording, scale=spec.scale)
 
     def of(name: str, claim: Any) -> GradientReport:
         nonlocal evaluations
         value = recording.values[name]
-        part = check(forward.whole(name), {name: claim}, {name: value}, inner=True)
+        whole, claims = forward.whole(name), {name: claim}
+        part = check(whole, claims, {name: value}, inner=True, scale=forward.scale)
         evaluations += part.evaluations
         return part
 
@@ -290,7 +291,8 @@ def _judgement(
         inner, verdict = name in forward.recording.values, report.blocks[name].verdict
         if inner and scale != 1:
             verdict = Verdict.PASS if _is_due(report.blocks[name], claim) else Verdict.FAIL
-        alone = check(forward.piece(name), {name: claim}, {name: value}, inner=inner)
+        piece, scale_of = forward.piece(name), forward.scale if inner else 1.0
+        alone = check(piece, {name: claim}, {name: value}, inner=inner, scale=scale_of)
         evaluations += alone.evaluations
         if alone.verdict != Verdict.FAIL:
             inherited += [name] if verdict == Verdict.FAIL else []

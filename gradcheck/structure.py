@@ -19,6 +19,7 @@ from gradcheck.parameters import Block, Key, Layout, children, path_name
 
 __all__ = [
     "SHAPES",
+    "SHAPE_DUE",
     "Claim",
     "axis_of_examples",
     "match",
@@ -391,7 +392,7 @@ def of_right_values(findings: Sequence[Finding], block: str) -> list[Finding]:
 
 
 SHAPE_DUE = "a gradient has the shape of its parameter"
-
+"""Help where nothing more is known of a wrong shape."""
 
 SHAPES = ("rank-1", "row-vector", "scalar-bias", "not-summed", "transposed", "wrong-shape")
 """Codes of findings about a wrong shape."""

@@ -151,3 +151,32 @@ def test_entries_that_are_not_known_to_be_right_are_not_counted_as_right():
         found = patterns(replace(suspect(claim), open=unsure), LAM)
 
     assert found[0].evidence == "in row 4, the last, is 0; 12 of the other 16 entries are right"
+
+
+@pytest.mark.parametrize(
+    ("row", "hint"),
+    [(0, ""), (2, "look for an index treated apart"), (4, "")],
+    ids=["the first", "within", "the last"],
+)
+def test_a_loop_is_looked_for_where_the_row_is_one_of_the_ends(row, hint):
+    with np.errstate(all="ignore"):
+        (guess,) = patterns(suspect(changed(row, 0)), LAM)
+
+    assert (guess.kind, guess.hint) == ("single-row", hint)
+
+
+@pytest.mark.parametrize(
+    "residual",
+    [
+        RNG.normal(size=(5, 4)),
+        np.outer(AT[:, 0], AT[0]),
+        RNG.normal(size=(5, 4)) * np.array([[1.0], [1], [50], [1], [1]]),
+        np.where(np.eye(5, 4) > 0, RNG.normal(size=(5, 4)), 0),
+    ],
+    ids=["anywhere", "of rank 1", "mostly in a row", "in the diagonal"],
+)
+def test_of_what_no_kind_gives_it_is_said_whatever_pattern_it_has(residual):
+    kinds, evidence = told(TRUTH + residual)
+
+    assert kinds == ["unexplained"]
+    assert evidence.endswith("; no known kind of mistake gives these values")

@@ -697,7 +697,17 @@ def in_rows(shape, of_residual):
             "has the shape of its parameter",
         ),
     ],
-    ids=["keepdims", "as it is", "rank-1", "mean", "wrong too", "scalar", "units", "all", "of no data"],
+    ids=[
+        "keepdims",
+        "as it is",
+        "rank-1",
+        "mean",
+        "wrong too",
+        "scalar",
+        "units",
+        "all",
+        "of no data",
+    ],
 )
 def test_in_row_layout_a_bias_is_summed_over_the_rows(shape, of_residual, code, note, remedy):
     report = in_rows(shape, of_residual)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.comparison import Comparison
-from gradcheck.diagnosis import Diagnosis, diagnose
+from gradcheck.diagnosis import Diagnosis, diagnose, once
 from gradcheck.diagnosis.ablation import Examples, penalty_of
 from gradcheck.diagnosis.elsewhere import Elsewhere
 from gradcheck.diagnosis.names import Names
@@ -56,6 +56,7 @@ def explain(
     *,
     elsewhere: Elsewhere | None = None,
     inner: bool = False,
+    scale: float = 1.0,
 ) -> tuple[Diagnosis, ...]:
     """The kinds of mistake that explain a gradient that has failed.
 
@@ -73,6 +74,8 @@ def explain(
         The gradient at other points, if it can be called.
     inner : bool
         Whether the block is an intermediate of a forward pass.
+    scale : float
+        The user's own numbers are so many times those that are compared.
 
     Returns
     -------
@@ -101,6 +104,7 @@ def explain(
     setting = Setting(
         names=names,
         inner=inner,
+        scale=scale,
         curvature=curvature,
         penalty=penalty,
         still=still,
@@ -117,11 +121,12 @@ def explain(
     structural = of_findings(findings, claim.misshapen, {**beside, **seen}, names)
     done = {d.block for d in structural if d.sure == "certain" and d.kind != "conjugated"}
     wrong = [name for name, suspect in seen.items() if suspect.wrong.any() and name not in done]
-    told = {d.block for d in structural}
-    found = [*structural]
+    told = {(d.block, d.kind) for d in structural}
+    found, blocks = once(structural), {block for block, _ in told}
     for guessed in diagnose(seen, wrong, setting):
         # Where a finding says what is wrong, the place alone adds nothing.
-        if guessed.kind not in PLACES or not told & {guessed.block, None}:
+        vague = guessed.kind in PLACES and blocks & {guessed.block, None}
+        if not vague and (guessed.block, guessed.kind) not in told:
             found.append(guessed)
     return tuple(d.labelled(claim.labels) for d in found)
 
