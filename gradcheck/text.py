@@ -21,6 +21,7 @@ import numpy as np
 
 from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
+from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.findings import Finding, some
 from gradcheck.structure import SHAPE_DUE
 from gradcheck.verdict import Verdict
@@ -53,6 +54,9 @@ SAID = {
     "cotangent-ignored",
 }
 """Kinds of which a finding has said all that is to say."""
+
+CAUSES = {"keepdims-forgotten", "row-vector", "transposed"}
+"""Those of them that say how the shape of a finding comes about."""
 
 HANDED_OVER = "not-differentiated"
 """Code of a warning that a pass says in the line of what was checked."""
@@ -109,7 +113,7 @@ def _not_passed(report: GradientReport, most: int) -> list[str]:
     head = next((d for d in causes if not errors or (first and d.block == first)), None)
     if errors:
         lines = _worded(errors[0], causes).text(str(report.verdict)).splitlines()
-        lines[0] += _besides(head, errors[0]) if head else ""
+        lines[0] += _besides(head, errors[0]) if head else _cause(errors[0], report.diagnoses)
     elif head:
         others = [b.label for b in report.wrong if b.name != head.block and not _is_of(head, b)]
         apart = others and head.block and not report.blame
@@ -167,6 +171,12 @@ def _besides(diagnosis: Diagnosis, finding: Finding) -> str:
         turned = finding.code == "transposed" and diagnosis.kind not in ANY_LAYOUT
         return f"; {'transposed, ' if turned else ''}it {diagnosis.evidence}"
     return diagnosis.evidence.removeprefix(shape) or f": {diagnosis.meaning}"
+
+
+def _cause(finding: Finding, diagnoses: Sequence[Diagnosis]) -> str:
+    """The usual cause of a finding, where a diagnosis says no more than that."""
+    kinds = (d.kind for d in diagnoses if d.block == finding.block and d.kind in CAUSES)
+    return "".join(f": {KINDS[kind].meaning}" for kind in list(kinds)[:1])
 
 
 def _predicate(finding: Finding) -> str:

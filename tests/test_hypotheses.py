@@ -403,3 +403,21 @@ def test_that_the_cost_has_no_penalty_is_among_the_candidates_where_it_is_not_kn
     told = [g.kind for g in found(TRUTH + 0.5 * AT)]
 
     assert told == ["regulariser-doubled", "regulariser-factor", "regulariser-not-due"]
+
+
+@pytest.mark.parametrize(("cut", "words"), [(np.round, "rounded"), (np.trunc, "cut")])
+def test_numbers_with_few_decimals_are_rounded_ones(cut, words):
+    (guess,) = found(cut(100 * TRUTH) / 100)
+
+    assert (guess.kind, guess.evidence) == ("precision", f"is {words} to 2 decimals")
+
+
+@pytest.mark.parametrize(
+    ("m", "told"), [(4, {"summed-over-wrong-axis", "unexplained"}), (9, set())]
+)
+def test_a_right_total_tells_of_another_axis_only_if_that_is_as_long(m, told):
+    truth = TRUTH[0]
+    claim = truth + np.array([0.3, -0.2, 0.1, -0.2])
+    names = Names(data=(("X", np.ones((3, m))),), examples=frozenset({m}))
+
+    assert kinds(claim, Setting(names), truth=truth, at=AT[0], bar=BAR[0]) == told

@@ -50,7 +50,7 @@ def test_failing_report_says_what_is_wrong_how_much_and_where():
     report = check_gradient(cost, lambda p: {"dW1": 5 * p["W1"], "db1": p["b1"][:, 0] * 1}, PARAMS)
 
     assert without_bars(str(report)) == (
-        "FAIL[rank-1]: `db1` has shape (4,), expected (4, 1)\n"
+        "FAIL[rank-1]: `db1` has shape (4,), expected (4, 1): it was summed without keepdims=True\n"
         "  note: the values are right, the shape is not; "
         "`b1 - alpha * db1` would broadcast to (4, 4)\n"
         "  help: sum with np.sum(..., axis=1, keepdims=True), or reshape to (4, 1)\n"
