@@ -19,9 +19,8 @@ So every equation is judged alone, and no graph need be declared.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,9 +28,11 @@ import numpy as np
 from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
+from gradcheck.diagnosis.made import made_of, same
 from gradcheck.diagnosis.names import CLOSE, Names
 from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.diagnosis.suspect import Sure, sureness
+from gradcheck.differences import Nature
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.findings import Finding, some
 from gradcheck.functions import copy_arrays
@@ -630,47 +631,22 @@ def _of_layer(
         return [Diagnosis(kind, name, entries, entries, sure, evidence, KINDS[kind].hint)]
 
     if at is None:
-        made = [*_products(forward.cotangents, [*values.items(), *known.data], np.shape(claim))]
-        due = [(of, key) for of, key, array in made if _same(truth, array.ravel(), 1e-6)]
-        for of, key, array in made:
-            if not _same(claim, array):
-                continue
-            others = [other for other, its in due if its == key and other != of]
-            if others:
-                words = f"is made with `d{of}` in place of `d{others[0]}`"
-                return says("wrong-input", words), 0
-            return says("wrong-input", f"is made with {key} for its input"), 0
-        return [], 0
+        # Of two of one name, the probe is the one that the equations mean.
+        made = made_of(claim, truth, forward.cotangents, {**dict(known.data), **values})
+        return says(*made) if made else [], 0
+    order = list(values)
     for key, cotangent in forward.cotangents.items():
-        if key != name and _same(claim, cotangent):
+        # Only what is computed before it in the backward pass can have come in.
+        if order.index(key) > order.index(name) and same(claim, cotangent):
             return says("activation-derivative-missing", f"is d{key} as it came"), 0
     evaluations = 0
     for key, value in values.items():
         if key != name and value.shape == at.shape and not np.array_equal(value, at):
             there = check(forward.piece(name), {name: claim}, {name: value}, inner=True)
             evaluations += there.evaluations
-            if there.verdict == Verdict.PASS:
+            # At a kink, whatever lies between the slopes would be right.
+            smooth = not (there.blocks[name].natures == Nature.KINK).any()
+            if there.verdict == Verdict.PASS and smooth:
                 evidence = f"is right for the derivative at {key} in place of {name}"
                 return says("activation-derivative-at-wrong-argument", evidence), evaluations
     return [], evaluations
-
-
-def _products(
-    cotangents: Mapping[str, Array], inputs: Iterable[tuple[str, Array]], shape: tuple[int, ...]
-) -> Iterator[tuple[str, str, Array]]:
-    """Products of a cotangent and a value over the examples, in both layouts, with their names."""
-    for (key, value), (of, cotangent) in product(inputs, cotangents.items()):
-        if not cotangent.ndim == value.ndim == len(shape) == 2:
-            continue
-        if cotangent.shape[1] == value.shape[1] and (len(cotangent), len(value)) == shape:
-            yield of, key, cotangent @ value.T
-        if len(cotangent) == len(value) and (value.shape[1], cotangent.shape[1]) == shape:
-            yield of, key, value.T @ cotangent
-
-
-def _same(claim: Array, values: Array, close: float = 1e-9) -> bool:
-    """Whether two arrays are equal up to rounding."""
-    size = np.abs(values).max(initial=0.0)
-    if np.shape(claim) != values.shape or not size > 0:
-        return False
-    return bool(np.abs(claim - values).max() <= close * size)

@@ -625,3 +625,36 @@ def test_gradients_of_steps_that_are_redrawn_are_found_in_their_list():
     report = check_gradient(cost, backward, {"w": np.array(0.8)}, intermediates="h")
 
     assert (report.blame.equations, report.blame.inherited) == (("dh",), ("dw",))
+
+
+def of_relu(dz, da="2 * a / a.size"):
+    """A check of the mean square of relu, with the equations of its backward pass as text."""
+    w, x = np.array([0.7, -0.4, 1.1]), np.random.default_rng(2).normal(size=(3, 5))
+
+    def cost(p):
+        return np.mean(probe("a", np.maximum(probe("z", p["w"][:, None] * x), 0)) ** 2)
+
+    def backward(p):
+        z = p["w"][:, None] * x
+        values = {"z": z, "a": np.maximum(z, 0), "np": np}
+        values["da"] = eval(da, values)
+        values["dz"] = eval(dz, values)
+        return {"da": values["da"], "dz": values["dz"], "dw": np.sum(values["dz"] * x, axis=1)}
+
+    return check_gradient(cost, backward, {"w": w}, intermediates=("z", "a"))
+
+
+def test_what_lies_between_the_slopes_of_a_kink_is_no_derivative_there():
+    """Below 0 the output of relu is 0, where relu itself has a kink."""
+    report = of_relu("da * np.where(z > 0, 1, 0.01)", da="2 * a / a.size + 0.1 * np.cos(z)")
+
+    kinds = {d.kind for d in report.diagnoses if d.block == "z"}
+    assert "activation-derivative-at-wrong-argument" not in kinds
+    assert kinds & {"activation-derivative-of-another", "activation-derivative-missing"}
+
+
+def test_a_gradient_is_not_what_came_in_of_one_that_is_computed_from_it():
+    report = of_relu("da * (z > 0)", da="np.where(z > 0, 0.7 * a, 0)")
+
+    assert report.blame.equations == ("da",)
+    assert "activation-derivative-missing" not in {d.kind for d in report.diagnoses}

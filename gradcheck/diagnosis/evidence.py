@@ -248,7 +248,8 @@ def _quadratic(point: Point, block: Block, truth: Values) -> float:
             start = (middle - low) / (0.5 * FAR) - 1.25 * FAR * q
             slope = float(truth.ravel() @ at)
             close = 1e-6 * (abs(start) + abs(q) + abs(slope))
-            if abs(start) > close and abs(start + q - slope) <= close:
+            # A cost that is linear in the block has a slope at 0, and no penalty.
+            if min(abs(start), abs(q)) > close and abs(start + q - slope) <= close:
                 return np.nan
     alike = abs(found[0] - found[1]) <= 1e-5 * max(map(abs, found)) + 1e-12
     return float(found[0]) if alike else np.nan
