@@ -180,3 +180,22 @@ def test_of_what_no_kind_gives_it_is_said_whatever_pattern_it_has(residual):
 
     assert kinds == ["unexplained"]
     assert evidence.endswith("; no known kind of mistake gives these values")
+
+
+def test_a_penalty_at_one_end_of_a_vector_is_one_of_its_intercept():
+    truth, at = TRUTH[0], AT[0]
+    claim = truth + np.array([0, 0, 0, 0.37 * at[3]])
+
+    with np.errstate(all="ignore"):
+        found = patterns(suspect(claim, truth=truth, at=at), LAM)
+
+    assert [guess.kind for guess in found] == ["regulariser-on-bias", "single-entry"]
+    assert {guess.hint for guess in found} == {"subtract 0.37 * W"}
+
+
+def test_what_is_wrong_in_one_entry_is_the_hint_and_not_the_place_alone():
+    with np.errstate(all="ignore"):
+        (guess,) = patterns(suspect(changed((1, 2), 2 * TRUTH[1, 2])), LAM)
+
+    assert guess.kind == "single-entry"
+    assert "a factor" in guess.hint

@@ -171,8 +171,9 @@ def mixtures(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
 def terms(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A residual that is a multiple of an array at hand: a term that stands beside others."""
     residual = suspect.claim - suspect.truth
-    arrays = [(f"the gradient of `{n}`", s.truth) for n, s in setting.others.items()]
-    arrays += [(f"`{n}`", s.at) for n, s in setting.others.items() if n != suspect.name]
+    others = {n: s for n, s in setting.others.items() if n != suspect.name}
+    arrays = [(f"the gradient of `{n}`", s.truth) for n, s in others.items()]
+    arrays += [(f"`{n}`", s.at) for n, s in others.items()]
     arrays += [(f"`{name}`", array) for name, array in setting.names.data]
     for name, array in arrays:
         if array.size != residual.size or array.dtype.kind not in "fiu" or residual.size < 3:

@@ -68,8 +68,8 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     largest = np.abs(suspect.claim[right]).max()
     if count == 1 and largest <= abs(part.claim[0]) < abs(part.truth[0]):
         kinds.append("clipped")
-    if how and how[0].kind in PENALTIES and count > 1:
-        # One row or column of a matrix that is not penalised holds the biases.
+    if how and how[0].kind in PENALTIES and (count > 1 or _is_end(wrong)):
+        # What is not penalised, one row or column of a matrix, or one end, holds the biases.
         extra = kinds and how[0].kind != "regulariser-missing"
         kinds.insert(0, "regulariser-on-bias" if extra else how[0].kind)
     elif how and not kinds:
@@ -84,6 +84,9 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         axis = {"single-row": 0, "single-column": wrong.ndim - 1}.get(kind)
         within = axis is not None and 0 < index[0, axis] < wrong.shape[axis] - 1
         hint = "look for an index treated apart" if within else ""
+        if how and how[0].kind != "zero":
+            # What is wrong there says more than where it is.
+            hint = how[0].hint or KINDS[how[0].kind].hint
         # What is right elsewhere could have refuted that the mistake is here alone.
         free = int(count - rest)
         yield Guess(kind, evidence, suspect.claim, suspect.bar, free=free, hint=hint)
@@ -107,6 +110,13 @@ def at_kinks(suspect: Suspect) -> Guess:
     return replace(
         _unknown(suspect, words, AT_KINKS), kind="single-entry" if one else "unexplained"
     )
+
+
+def _is_end(wrong: Array) -> bool:
+    """Whether the first or the last entry of a vector is the only one that is wrong."""
+    ends = wrong.ravel()[[0, -1]]
+    vector = max(wrong.shape, default=1) == wrong.size > 2
+    return vector and bool(ends.any()) and bool(np.count_nonzero(wrong) == 1)
 
 
 def _kinds_of_place(wrong: Array) -> list[str]:
