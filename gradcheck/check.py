@@ -27,6 +27,7 @@ from gradcheck.bounds import bounds_of
 from gradcheck.comparison import Comparison, Method, Rules, compare
 from gradcheck.diagnosis.elsewhere import AGAIN, Elsewhere
 from gradcheck.diagnosis.evidence import explain
+from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import Names
 from gradcheck.differences import Point
 from gradcheck.equations import Intermediates, judged, named
@@ -140,7 +141,7 @@ def check_gradient(
             known=known,
         )
         if intermediates is None:
-            return whole(cost, grad, params)
+            return _towards_probes(whole(cost, grad, params))
         spec = named(intermediates)
         report = whole(cost, grad, params, more=True)
         layout, x = flatten(params, parameter_name(cost))
@@ -160,6 +161,14 @@ def check_gradient(
         return judged(report, cost, results, layout, x, args, spec, piece, known)
 
 
+def _towards_probes(report: GradientReport) -> GradientReport:
+    """The report, saying of a block that nothing explains how to learn more."""
+    plain = KINDS["unexplained"].hint
+    hint = f"{plain}; `probe` and `intermediates=` tell in which equation"
+    diagnoses = (replace(d, hint=hint) if d.hint == plain else d for d in report.diagnoses)
+    return replace(report, diagnoses=tuple(diagnoses))
+
+
 def checked(
     cost: Callable[..., Any],
     grad: Any,
@@ -174,6 +183,7 @@ def checked(
     vectorized: bool | None = None,
     more: bool = False,
     inner: bool = False,
+    scale: float = 1.0,
     called: tuple[str, str] = ("cost", "grad"),
 ) -> GradientReport:
     """Check one gradient.
@@ -189,6 +199,8 @@ def checked(
         Whether the gradient may hold others beside those of the parameters.
     inner : bool
         Whether the parameter is an intermediate of a forward pass.
+    scale : float
+        The user's own gradient is so many times the one that is given.
     called : tuple of str
         What messages call the two callables.
 
@@ -260,6 +272,7 @@ def checked(
         names_of,
         elsewhere=elsewhere,
         inner=inner,
+        scale=scale,
     )
     reproduce = _again(f, x, names_of, known)
     return replace(report, diagnoses=diagnoses, evaluations=f.evaluations, reproduce=reproduce)
@@ -441,8 +454,7 @@ def _recognised(
                 findings = structure.of_examples(findings, block, axis, count, mean=mean)
             else:
                 findings = structure.of_no_examples(findings, block)
-            columns = any(f.block == block.name and f.code == "not-summed" for f in findings)
-            kept[rows] = is_sum or columns
+            kept[rows] = any(f.block == block.name and f.code == "not-summed" for f in findings)
         if (made.decision.verdict == Verdict.PASS).all():
             findings = structure.of_right_values(findings, block.name)
     for name in [block.name for block, rows in claim.rows if not kept[rows].all()]:

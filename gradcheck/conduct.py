@@ -241,12 +241,13 @@ def of_trouble(name: str, trouble: str) -> Finding:
 
 def of_constants(names: Sequence[str]) -> Finding:
     """A finding about inputs of a layer that are not differentiated."""
+    one = len(names) == 1
+    told = "is no array of floats, and was" if one else "are no arrays of floats, and were"
     return Finding(
         "not-differentiated",
         None,
         "warning",
-        f"{some(names)} {'is no array' if len(names) == 1 else 'are no arrays'} of floats, and "
-        "was handed over as it is",
+        f"{some(names)} {told} handed over as {'it is' if one else 'they are'}",
         help="make it floats if the layer is to be differentiated by it",
     )
 

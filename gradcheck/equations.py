@@ -19,9 +19,8 @@ So every equation is judged alone, and no graph need be declared.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,9 +28,11 @@ import numpy as np
 from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
+from gradcheck.diagnosis.made import made_of, same
 from gradcheck.diagnosis.names import CLOSE, Names
 from gradcheck.diagnosis.shapes import of_findings
 from gradcheck.diagnosis.suspect import Sure, sureness
+from gradcheck.differences import Nature
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.findings import Finding, some
 from gradcheck.functions import copy_arrays
@@ -131,7 +132,7 @@ def judged(
     args : tuple
     spec : Intermediates
     check : callable
-        Checks one array: ``check(cost, gradient, {name: value}, inner=False)``.
+        Checks one array: ``check(cost, gradient, {name: value}, inner=False, scale=1)``.
     known : callable
         Finds the names of the user's arrays.
 
@@ -145,12 +146,13 @@ def judged(
     if taken:
         raise InvalidInput(f"probe `{min(taken)}` has the name of a parameter; rename one of them")
     blocks, diagnoses, evaluations = dict(report.blocks), list(report.diagnoses), 0
-    forward = Pass(cost, layout, x, args, recording)
+    forward = Pass(cost, layout, x, args, recording, scale=spec.scale)
 
     def of(name: str, claim: Any) -> GradientReport:
         nonlocal evaluations
         value = recording.values[name]
-        part = check(forward.whole(name), {name: claim}, {name: value}, inner=True)
+        whole, claims = forward.whole(name), {name: claim}
+        part = check(whole, claims, {name: value}, inner=True, scale=forward.scale)
         evaluations += part.evaluations
         return part
 
@@ -254,6 +256,8 @@ class _Judgement:
         Wrong ones that do follow.
     diagnoses : list of Diagnosis
     evaluations : int
+    ratios : list of float
+        By which factors gradients of parameters are off from what follows for them.
     scale : float
         The gradients of the intermediates are taken for those of so many times the cost that was
         declared.
@@ -264,6 +268,7 @@ class _Judgement:
     inherited: list[str]
     diagnoses: list[Diagnosis]
     evaluations: int
+    ratios: list[float]
     scale: float = 1.0
 
 
@@ -272,6 +277,7 @@ def _judgement(
 ) -> _Judgement:
     """Each equation by what it makes of its inputs, wrong as these may be."""
     wrong, right, inherited, diagnoses, evaluations = [], set(), [], [], 0
+    ratios: list[float] = []
     structural = _condemned(report)
     for name, claim, value in _quantities(report, forward):
         if name in structural:
@@ -286,12 +292,15 @@ def _judgement(
         inner, verdict = name in forward.recording.values, report.blocks[name].verdict
         if inner and scale != 1:
             verdict = Verdict.PASS if _is_due(report.blocks[name], claim) else Verdict.FAIL
-        alone = check(forward.piece(name), {name: claim}, {name: value}, inner=inner)
+        piece, scale_of = forward.piece(name), forward.scale if inner else 1.0
+        alone = check(piece, {name: claim}, {name: value}, inner=inner, scale=scale_of)
         evaluations += alone.evaluations
         if alone.verdict != Verdict.FAIL:
             inherited += [name] if verdict == Verdict.FAIL else []
             continue
         wrong.append(name)
+        if not inner:
+            ratios.append(_multiple(alone.blocks[name]))
         if verdict == Verdict.PASS:
             right.add(name)
             continue
@@ -304,7 +313,7 @@ def _judgement(
             told, more = _of_layer(forward, name, claim, truth, check, known)
             evaluations += more
             diagnoses += [d.named(gradient) for d in told or alone.diagnoses]
-    return _Judgement(wrong, right, inherited, diagnoses, evaluations, scale)
+    return _Judgement(wrong, right, inherited, diagnoses, evaluations, ratios, scale)
 
 
 def _condemned(report: GradientReport) -> dict[str, set[str]]:
@@ -389,7 +398,9 @@ def _judged_twice(report: GradientReport, forward: Pass, check: Check, known: Na
     best = _judgement(report, forward, check, known)
     evaluations = best.evaluations
     steady = [k for k in best.wrong if k in forward.cotangents and k not in _condemned(report)]
+    # One that makes the intermediates right, or the parameters' equations, wrong as those may be.
     factors = [_multiple(report.blocks[name]) for name in steady]
+    factors += [_whole(1 / ratio) for ratio in best.ratios if steady]
     for factor in dict.fromkeys(f for f in factors if np.isfinite(f) and abs(f - 1) > 1e-6):
         if len(best.wrong) < 2:
             break
@@ -405,13 +416,17 @@ def _of_convention(
     report: GradientReport, forward: Pass, judged: _Judgement, spec: Intermediates, known: Names
 ) -> Diagnosis:
     """That gradients of the intermediates follow another convention than is declared."""
-    excused = [
-        block
+    failing = {
+        name: block
         for name, block in report.blocks.items()
-        if name in forward.cotangents
-        and block.verdict == Verdict.FAIL
-        and _is_due(block, over(forward.claims[name], judged.scale))
+        if name in forward.cotangents and block.verdict == Verdict.FAIL
+    }
+    due = [
+        block
+        for name, block in failing.items()
+        if _is_due(block, over(forward.claims[name], judged.scale))
     ]
+    excused = due or list(failing.values())
     scale = _whole(spec.scale * judged.scale)
     named = known.of_factor(scale) if scale != 1 else []
     times = f"{scale:.9g} times the cost" if scale != 1 else "the cost itself"
@@ -425,9 +440,9 @@ def _of_convention(
     hint = f"if that is your convention, declare it: Intermediates({names!r}, scale={scale:.12g})"
     if scale == 1:
         hint = "if that is your convention, leave `scale` out of Intermediates(...)"
-    entries = sum(block.entries for block in excused)
+    explains, entries = (sum(block.entries for block in blocks) for blocks in (due, excused))
     sure: Sure = "likely" if named or len(excused) > 1 else "possible"
-    return Diagnosis("convention", None, entries, entries, sure, evidence, hint)
+    return Diagnosis("convention", None, explains, entries, sure, evidence, hint)
 
 
 def _blamed(
@@ -616,47 +631,22 @@ def _of_layer(
         return [Diagnosis(kind, name, entries, entries, sure, evidence, KINDS[kind].hint)]
 
     if at is None:
-        made = [*_products(forward.cotangents, [*values.items(), *known.data], np.shape(claim))]
-        due = [(of, key) for of, key, array in made if _same(truth, array.ravel(), 1e-6)]
-        for of, key, array in made:
-            if not _same(claim, array):
-                continue
-            others = [other for other, its in due if its == key and other != of]
-            if others:
-                words = f"is made with `d{of}` in place of `d{others[0]}`"
-                return says("wrong-input", words), 0
-            return says("wrong-input", f"is made with {key} for its input"), 0
-        return [], 0
+        # Of two of one name, the probe is the one that the equations mean.
+        made = made_of(claim, truth, forward.cotangents, {**dict(known.data), **values})
+        return says(*made) if made else [], 0
+    order = list(values)
     for key, cotangent in forward.cotangents.items():
-        if key != name and _same(claim, cotangent):
+        # Only what is computed before it in the backward pass can have come in.
+        if order.index(key) > order.index(name) and same(claim, cotangent):
             return says("activation-derivative-missing", f"is d{key} as it came"), 0
     evaluations = 0
     for key, value in values.items():
         if key != name and value.shape == at.shape and not np.array_equal(value, at):
             there = check(forward.piece(name), {name: claim}, {name: value}, inner=True)
             evaluations += there.evaluations
-            if there.verdict == Verdict.PASS:
+            # At a kink, whatever lies between the slopes would be right.
+            smooth = not (there.blocks[name].natures == Nature.KINK).any()
+            if there.verdict == Verdict.PASS and smooth:
                 evidence = f"is right for the derivative at {key} in place of {name}"
                 return says("activation-derivative-at-wrong-argument", evidence), evaluations
     return [], evaluations
-
-
-def _products(
-    cotangents: Mapping[str, Array], inputs: Iterable[tuple[str, Array]], shape: tuple[int, ...]
-) -> Iterator[tuple[str, str, Array]]:
-    """Products of a cotangent and a value over the examples, in both layouts, with their names."""
-    for (key, value), (of, cotangent) in product(inputs, cotangents.items()):
-        if not cotangent.ndim == value.ndim == len(shape) == 2:
-            continue
-        if cotangent.shape[1] == value.shape[1] and (len(cotangent), len(value)) == shape:
-            yield of, key, cotangent @ value.T
-        if len(cotangent) == len(value) and (value.shape[1], cotangent.shape[1]) == shape:
-            yield of, key, value.T @ cotangent
-
-
-def _same(claim: Array, values: Array, close: float = 1e-9) -> bool:
-    """Whether two arrays are equal up to rounding."""
-    size = np.abs(values).max(initial=0.0)
-    if np.shape(claim) != values.shape or not size > 0:
-        return False
-    return bool(np.abs(claim - values).max() <= close * size)

@@ -54,6 +54,8 @@ class Pass:
     said : mapping of str to object
         What the call of the backward pass that made these claims returned for each meeting and,
         as far as it has names, for each parameter.
+    scale : float
+        The claims are what was returned, divided by this.
     """
 
     cost: Callable[..., Any]
@@ -65,6 +67,7 @@ class Pass:
     claims: Mapping[str, Array] = field(default_factory=dict)
     cotangents: Mapping[str, Array] = field(default_factory=dict)
     said: Mapping[str, Any] = field(default_factory=dict)
+    scale: float = 1.0
 
     def block(self, name: str) -> Block:
         """The block of the parameters that has a name."""
@@ -77,7 +80,8 @@ class Pass:
             name: claims[name] if cotangent is self.claims.get(name) else cotangent
             for name, cotangent in self.cotangents.items()
         }
-        return replace(self, claims=claims, cotangents=cotangents)
+        scale = self.scale * factor
+        return replace(self, claims=claims, cotangents=cotangents, scale=scale)
 
     def run(self, instead: Mapping[str, Array], x: Array | None = None) -> Recording:
         """The forward pass, with some probes and some parameters replaced."""

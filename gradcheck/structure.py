@@ -19,6 +19,7 @@ from gradcheck.parameters import Block, Key, Layout, children, path_name
 
 __all__ = [
     "SHAPES",
+    "SHAPE_DUE",
     "Claim",
     "axis_of_examples",
     "match",
@@ -321,7 +322,9 @@ def _grown(array: NDArray[Any]) -> bool:
 
 
 def axis_of_examples(due: tuple[int, ...], came: tuple[int, ...]) -> int | None:
-    """The axis along which a matrix may have one bias for each example; None if there is none."""
+    """The axis along which an array may have one bias for each example; None if there is none."""
+    if len(came) == 1 and due == () and came[0] > 1:
+        return 0
     if len(came) != 2:
         return None
     units = (came[1], came[0])
@@ -348,11 +351,13 @@ def of_examples(
 ) -> list[Finding]:
     """The findings, with that about the shape of one block saying that it was not summed."""
     due = "mean" if mean else "sum"
-    along = ("rows", "columns")[axis]
+    along = ("rows", "columns")[axis] if block.shape else "numbers"
     note = f"{count} {along} are one for each example: the {due} over the examples is missing"
     remedy = _sum_over(axis, block.shape) + (", and divide by their number" if mean else "")
     return [
-        replace(f, note=note, help=remedy) if f.block == block.name and f.code in SHAPES else f
+        replace(f, code="not-summed", note=note, help=remedy)
+        if f.block == block.name and f.code in SHAPES
+        else f
         for f in findings
     ]
 
@@ -387,7 +392,7 @@ def of_right_values(findings: Sequence[Finding], block: str) -> list[Finding]:
 
 
 SHAPE_DUE = "a gradient has the shape of its parameter"
-
+"""Help where nothing more is known of a wrong shape."""
 
 SHAPES = ("rank-1", "row-vector", "scalar-bias", "not-summed", "transposed", "wrong-shape")
 """Codes of findings about a wrong shape."""

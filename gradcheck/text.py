@@ -10,8 +10,10 @@ worst entries; then what else may be the cause, each with what to do.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,9 @@ import numpy as np
 
 from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
+from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.findings import Finding, some
+from gradcheck.structure import SHAPE_DUE
 from gradcheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -50,6 +54,12 @@ SAID = {
     "cotangent-ignored",
 }
 """Kinds of which a finding has said all that is to say."""
+
+CAUSES = {"keepdims-forgotten", "row-vector", "transposed"}
+"""Those of them that say how the shape of a finding comes about."""
+
+HANDED_OVER = "not-differentiated"
+"""Code of a warning that a pass says in the line of what was checked."""
 
 ANY_LAYOUT = {"zero", "not-computed", "summed-over-all-axes", "permuted", "transposed"}
 """Kinds of which a gradient of transposed shape is, whichever way it is laid out."""
@@ -92,7 +102,7 @@ def _passed(report: GradientReport) -> list[str]:
     if report.approximate:
         lines[0] += f", declared approximate to {report.approximate:.1e}"
     lines += _coverage(report)
-    return lines + _warnings(report)
+    return lines + _warnings(report, but=HANDED_OVER)
 
 
 def _not_passed(report: GradientReport, most: int) -> list[str]:
@@ -102,8 +112,8 @@ def _not_passed(report: GradientReport, most: int) -> list[str]:
     first = errors[0].block if errors else None
     head = next((d for d in causes if not errors or (first and d.block == first)), None)
     if errors:
-        lines = errors[0].text(str(report.verdict)).splitlines()
-        lines[0] += _besides(head, errors[0]) if head else ""
+        lines = _worded(errors[0], causes).text(str(report.verdict)).splitlines()
+        lines[0] += _besides(head, errors[0]) if head else _cause(errors[0], report.diagnoses)
     elif head:
         others = [b.label for b in report.wrong if b.name != head.block and not _is_of(head, b)]
         apart = others and head.block and not report.blame
@@ -115,7 +125,7 @@ def _not_passed(report: GradientReport, most: int) -> list[str]:
     if report.approximate:
         lines.append(f"  note: the gradient was declared approximate to {report.approximate:.1e}")
     for finding in errors[1:most]:
-        lines += str(finding).splitlines()
+        lines += str(_worded(finding, causes)).splitlines()
     if len(errors) > most:
         more = counted(len(errors) - most, "more finding")
         lines.append(f"and {more}, in `report.findings`")
@@ -163,6 +173,12 @@ def _besides(diagnosis: Diagnosis, finding: Finding) -> str:
     return diagnosis.evidence.removeprefix(shape) or f": {diagnosis.meaning}"
 
 
+def _cause(finding: Finding, diagnoses: Sequence[Diagnosis]) -> str:
+    """The usual cause of a finding, where a diagnosis says no more than that."""
+    kinds = (d.kind for d in diagnoses if d.block == finding.block and d.kind in CAUSES)
+    return "".join(f": {KINDS[kind].meaning}" for kind in list(kinds)[:1])
+
+
 def _predicate(finding: Finding) -> str:
     """The message of a finding without the name of its block."""
     return finding.message.partition("` ")[2]
@@ -192,15 +208,20 @@ def _explained(
     told, seen = {finding.help for finding in errors}, set[str]()
     shapes = {finding.block: _predicate(finding) for finding in errors}
     # That nothing explains a block is said in the headline alone.
+    first = {cause.block: cause for cause in reversed(causes)}
+    unknown = {b for b, c in first.items() if c.kind == "unexplained" and head and b != head.block}
     causes = [c for c in causes if c is head or c.kind != "unexplained"]
+    causes = [c for c in causes if c.block not in unknown]
     for k, cause in enumerate(causes[:most]):
         before = causes[k - 1] if k else None
         same = before is not None and cause.block == before.block
-        again = same and before is not None and cause.evidence == before.evidence
+        again = same and before is not None and _repeats(cause, before)
         shape = shapes.get(cause.block, "")
         text = cause.meaning if again else cause.sentence
         if shape and cause.evidence.startswith(shape):
-            text = cause.evidence.removeprefix(shape).lstrip(":;, ") or cause.meaning
+            rest = cause.evidence.removeprefix(shape).lstrip(":;, ").removeprefix("and ")
+            whole = not same and cause is not head and rest.startswith("is ")
+            text = f"`{cause.label}` {rest}" if whole else rest or cause.meaning
         if cause is head:
             if cause.kind != "unexplained":
                 lines.append(f"  cause[{cause.kind}]: {_share(cause)}")
@@ -215,6 +236,17 @@ def _explained(
     return lines
 
 
+def _repeats(cause: Diagnosis, before: Diagnosis) -> bool:
+    """Whether the evidence of a diagnosis is part of that of the one before."""
+    return f"{before.evidence};".startswith(f"{cause.evidence};")
+
+
+def _worded(finding: Finding, causes: Sequence[Diagnosis]) -> Finding:
+    """The finding without the help that any wrong shape has, where a cause has its own."""
+    helped = any(c.block == finding.block or c.kind == "swapped" for c in causes)
+    return replace(finding, help="") if helped and finding.help == SHAPE_DUE else finding
+
+
 def _share(cause: Diagnosis) -> str:
     """How sure a diagnosis is, and how much it explains."""
     if not cause.explains:
@@ -224,8 +256,8 @@ def _share(cause: Diagnosis) -> str:
     )
 
 
-def _warnings(report: GradientReport) -> list[str]:
-    warnings = [f for f in report.findings if f.severity == "warning"]
+def _warnings(report: GradientReport, but: str = "") -> list[str]:
+    warnings = [f for f in report.findings if f.severity == "warning" and f.code != but]
     lines = [line for finding in warnings[:2] for line in str(finding).splitlines()]
     if len(warnings) > 2:
         lines.append(f"and {len(warnings) - 2} more warnings, in `report.findings`")
@@ -248,12 +280,15 @@ def _coverage(report: GradientReport) -> list[str]:
     passed = sum(block.count(Verdict.PASS) for block in report.blocks.values())
     all_of = counted(report.entries, "entr", "y", "ies")
     text = all_of if passed == report.entries else f"{passed} of {all_of}"
+    left = [
+        re.split(" (is|are) no ", f.message)[0] for f in report.findings if f.code == HANDED_OVER
+    ]
+    of = some(list(report.blocks), quote="") + "".join(f", not of {names}" for names in left)
     resolved = f"resolution {report.resolution:.1e} {COULD_PASS}"
     if np.isnan(report.resolution):
         resolved = "no resolution: what passes lies between the slopes of kinks"
     lines = [
-        f"checked: {text} of {some(list(report.blocks), quote='')}, "
-        f"by {counted(report.evaluations, 'evaluation')} of the cost",
+        f"checked: {text} of {of}, by {counted(report.evaluations, 'evaluation')} of the cost",
         resolved,
     ]
     if report.convention:

@@ -43,6 +43,7 @@ ACTIVATIONS = {
     "relu": (lambda Z: np.maximum(Z, 0), lambda Z: (Z > 0) * 1.0),
     "softplus": (lambda Z: np.logaddexp(0, Z), sigmoid),
     "leaky_relu": (lambda Z: np.where(Z > 0, Z, 0.1 * Z), lambda Z: np.where(Z > 0, 1.0, 0.1)),
+    "identity": (lambda Z: Z, np.ones_like),
 }
 
 

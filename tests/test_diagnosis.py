@@ -140,6 +140,7 @@ EXAMPLES = {
     "regulariser-factor": Example("W", lambda g, p, X, Y: {"W": g["W"] - LAM * 6 / 7 * p["W"]}),
     "regulariser-not-due": Example("V", lambda g, p, X, Y: {"V": g["V"] + 0.2 * p["V"]}),
     "regulariser-on-bias": Example("b", lambda g, p, X, Y: {"b": g["b"] + LAM * p["b"]}),
+    "wrong-term": Example("b", lambda g, p, X, Y: {"b": g["b"] + 0.4 * p["c"]}),
     "constant-residual": Example("V", lambda g, p, X, Y: {"V": g["V"] + 0.13}),
     "single-entry": Example("W", lambda g, p, X, Y: {"W": changed(g["W"], (1, 2), 0.0)}),
     "single-row": Example("W", lambda g, p, X, Y: {"W": changed(g["W"], 1, 0.0)}),
@@ -373,12 +374,12 @@ def test_diagnosis_costs_a_passing_check_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
-def test_diagnosis_costs_a_failing_check_a_tenth_more_evaluations_at_most(kind, monkeypatch):
+def test_diagnosis_costs_a_failing_check_less_than_a_tenth_more_evaluations(kind, monkeypatch):
     gradient = wrong_by(EXAMPLES[kind])
 
     without = evaluations_without_diagnosis(gradient, monkeypatch)
 
-    assert without <= report_of(gradient).evaluations <= 1.1 * without + 10
+    assert without <= report_of(gradient).evaluations < 1.1 * without
 
 
 def test_diagnosis_is_plain_data_and_a_sentence():
@@ -552,3 +553,47 @@ def test_term_of_a_normalisation_with_a_wrong_factor_is_not_said_to_be_missing()
 
     assert "without" not in said
     assert said.endswith("are missing or have wrong factors")
+
+
+ROWS, OUTPUTS = np.random.default_rng(5).normal(size=(2, 11, 4))
+
+
+def cost_in_rows(p, A, Y):
+    return np.mean(np.sum((A @ p["W"] + p["b"] - Y[:, :3]) ** 2, axis=1)) / 2
+
+
+def gradient_in_rows(p, A, Y):
+    R = (A @ p["W"] + p["b"] - Y[:, :3]) / 11
+    return {"W": A.T @ R, "b": R.sum(axis=0)}
+
+
+OF_ROWS = {"W": np.random.default_rng(6).normal(size=(4, 3)), "b": np.array([0.3, -0.5, 1.0])}
+
+
+def test_a_cache_is_stale_in_all_blocks_even_if_one_is_off_by_a_constant():
+    old = gradient_in_rows({name: block + 0.3 for name, block in OF_ROWS.items()}, ROWS, OUTPUTS)
+
+    report = check_gradient(
+        lambda p: cost_in_rows(p, ROWS, OUTPUTS),
+        lambda p: {name: block.copy() for name, block in old.items()},
+        OF_ROWS,
+    )
+
+    (diagnosis,) = report.diagnoses
+    assert (diagnosis.kind, diagnosis.block) == ("stale-cache", None)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [(np.arange(11) != 4, "lacks example 4"), (1 + (np.arange(11) == 4), "has example 4 twice")],
+)
+def test_it_is_said_what_was_done_with_an_example_where_it_can_be_left_out(weights, words):
+    def wrong(p, A, Y):
+        R = (A @ p["W"] + p["b"] - Y[:, :3]) / 11 * weights[:, None]
+        return {"W": A.T @ R, "b": gradient_in_rows(p, A, Y)["b"]}
+
+    report = check_gradient(cost_in_rows, wrong, OF_ROWS, args=(ROWS, OUTPUTS))
+
+    (diagnosis,) = report.diagnoses
+    assert (diagnosis.kind, diagnosis.evidence) == ("single-example", words)
+    assert diagnosis.sure == "certain"

@@ -8,6 +8,7 @@ from functions import FUNCTIONS
 from mistakes import MISTAKES, SEEDS, report_of, score
 from mistakes_aside import ASIDE
 
+import backprop
 from gradcheck import Verdict, check_gradient
 
 EVERY = (*MISTAKES, *ASIDE)
@@ -69,3 +70,9 @@ def test_diagnosis_table_is_wide():
     assert len({mistake.title for mistake in EVERY}) == len(EVERY) >= 100
     assert len({mistake.drawn(0).cost for mistake in EVERY}) >= 14
     assert sum(mistake.names_all for mistake in EVERY) >= 12
+
+
+def test_the_table_has_the_net_of_the_lecture_with_each_of_its_activations():
+    named = {mistake.drawn(0).name for mistake in EVERY}
+
+    assert {f"net, {activation}" for activation in backprop.ACTIVATIONS} <= named

@@ -558,13 +558,33 @@ def test_a_mistake_of_its_own_is_seen_beside_what_is_inherited():
 
 
 @pytest.mark.parametrize("factor", [2, -1, 0.5])
-def test_a_factor_after_an_intermediate_of_undeclared_convention_is_not_certain(factor):
-    report = changed({"Z1": lambda d: factor * d}, names=("Z1",), scale=1)
+@pytest.mark.parametrize(("name", "rest"), [("Z1", set()), ("Z2", {"dW2", "db2"})])
+def test_a_factor_beside_a_convention_that_is_not_declared_is_told_from_it(name, rest, factor):
+    report = changed({name: lambda d: factor * d}, names=(name,), scale=1)
 
-    assert report.equation == "dZ1"
-    assert report.diagnoses[0].block == "Z1"
-    assert {d.sure for d in report.diagnoses if d.block in ("W1", "b1")} == {"possible"}
-    assert "unless `dZ1` belongs to a multiple of the cost" in str(report).replace("\n      ", " ")
+    assert report.blame.equations == (f"d{name}",)
+    assert set(report.blame.inherited) == {"dW1", "db1"} | rest
+    assert [d.block for d in report.diagnoses[:2]] == [None, name]
+    assert (
+        report.diagnoses[0].evidence
+        == f"`d{name}` belongs to 7 times the cost; 7 = M = columns of X"
+    )
+
+
+def test_a_factor_that_a_convention_may_explain_as_well_is_not_certain():
+    x = np.array([0.5, -1.0, 2.0, 1.5])
+
+    def cost(p):
+        return np.mean(np.sin(probe("z", p["w"] * x)))
+
+    def backward(p):
+        dz = 2 * np.cos(p["w"] * x)  # of the sum, and twice
+        return {"dz": dz, "dw": dz * x / 4}
+
+    report = check_gradient(cost, backward, {"w": np.full(4, 0.7)}, intermediates="z")
+
+    assert {d.sure for d in report.diagnoses if d.block == "w"} == {"possible"}
+    assert "unless `dz` belongs to a multiple of the cost" in str(report).replace("\n      ", " ")
 
 
 def test_a_convention_that_is_not_declared_is_found_beside_what_is_not_finite():
@@ -605,3 +625,36 @@ def test_gradients_of_steps_that_are_redrawn_are_found_in_their_list():
     report = check_gradient(cost, backward, {"w": np.array(0.8)}, intermediates="h")
 
     assert (report.blame.equations, report.blame.inherited) == (("dh",), ("dw",))
+
+
+def of_relu(dz, da="2 * a / a.size"):
+    """A check of the mean square of relu, with the equations of its backward pass as text."""
+    w, x = np.array([0.7, -0.4, 1.1]), np.random.default_rng(2).normal(size=(3, 5))
+
+    def cost(p):
+        return np.mean(probe("a", np.maximum(probe("z", p["w"][:, None] * x), 0)) ** 2)
+
+    def backward(p):
+        z = p["w"][:, None] * x
+        values = {"z": z, "a": np.maximum(z, 0), "np": np}
+        values["da"] = eval(da, values)
+        values["dz"] = eval(dz, values)
+        return {"da": values["da"], "dz": values["dz"], "dw": np.sum(values["dz"] * x, axis=1)}
+
+    return check_gradient(cost, backward, {"w": w}, intermediates=("z", "a"))
+
+
+def test_what_lies_between_the_slopes_of_a_kink_is_no_derivative_there():
+    """Below 0 the output of relu is 0, where relu itself has a kink."""
+    report = of_relu("da * np.where(z > 0, 1, 0.01)", da="2 * a / a.size + 0.1 * np.cos(z)")
+
+    kinds = {d.kind for d in report.diagnoses if d.block == "z"}
+    assert "activation-derivative-at-wrong-argument" not in kinds
+    assert kinds & {"activation-derivative-of-another", "activation-derivative-missing"}
+
+
+def test_a_gradient_is_not_what_came_in_of_one_that_is_computed_from_it():
+    report = of_relu("da * (z > 0)", da="np.where(z > 0, 0.7 * a, 0)")
+
+    assert report.blame.equations == ("da",)
+    assert "activation-derivative-missing" not in {d.kind for d in report.diagnoses}

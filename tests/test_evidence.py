@@ -107,6 +107,15 @@ def test_penalty_is_seen_where_it_outgrows_the_loss(loss, due, handed):
     assert found == pytest.approx(due, rel=1e-5, nan_ok=True)
 
 
+def test_a_cost_that_is_linear_in_a_block_has_no_penalty(handed):
+    c = np.arange(1.0, 7.0).reshape(W.shape)
+    check_gradient(lambda W: np.sum(c * W), np.ones_like(W), W)
+
+    assert evidence._quadratic(handed["point"], block(handed, "W"), c) == pytest.approx(
+        0, abs=1e-12
+    )
+
+
 @pytest.mark.parametrize("at", [np.array([2.0]), np.zeros(3)], ids=["one entry", "at 0"])
 def test_penalty_cannot_be_seen_without_directions(at, handed):
     check_gradient(lambda x: np.sum(x**2 + x), np.zeros_like(at), at)

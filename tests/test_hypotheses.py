@@ -372,3 +372,52 @@ def test_claim_in_which_nothing_of_what_is_due_is_left_can_be_looked_at():
     for first in (5.0, 1.0):
         truth, zeros = np.array([first, 0.0, 0.0, 0.0]), np.zeros(4)
         assert found(zeros + tiny, truth=truth, at=zeros, bar=zeros + 1e-9) is not None
+
+
+@pytest.mark.parametrize(
+    ("of", "words"), [(lambda v: v, ""), (lambda v: 1 / v, "1 over")], ids=["itself", "inverse"]
+)
+def test_factors_of_rows_are_told_by_the_vector_that_has_them(of, words):
+    gain = np.array([0.5, -1.3, 2.0, 0.7])
+    setting = Setting(others={"g": replace(Suspect.of("g", np.ones(4)), at=gain)})
+
+    (guess,) = [g for g in found(of(gain)[:, None] * TRUTH, setting) if g.kind == "ratio-by-row"]
+
+    assert guess.evidence.endswith(f", {words} those of `g`".replace("  ", " "))
+
+
+def test_a_term_is_told_in_the_numbers_of_the_user():
+    """Those of an intermediate are compared after a division by its scale."""
+    names = Names(data=(("Y", ANOTHER),))
+
+    (guess,) = found(TRUTH + ANOTHER / 6, Setting(names, scale=6.0, inner=True))
+
+    assert (guess.kind, guess.evidence, guess.hint) == (
+        "wrong-term",
+        "has `Y` too much",
+        "subtract `Y`",
+    )
+
+
+def test_that_the_cost_has_no_penalty_is_among_the_candidates_where_it_is_not_known():
+    told = [g.kind for g in found(TRUTH + 0.5 * AT)]
+
+    assert told == ["regulariser-doubled", "regulariser-factor", "regulariser-not-due"]
+
+
+@pytest.mark.parametrize(("cut", "words"), [(np.round, "rounded"), (np.trunc, "cut")])
+def test_numbers_with_few_decimals_are_rounded_ones(cut, words):
+    (guess,) = found(cut(100 * TRUTH) / 100)
+
+    assert (guess.kind, guess.evidence) == ("precision", f"is {words} to 2 decimals")
+
+
+@pytest.mark.parametrize(
+    ("m", "told"), [(4, {"summed-over-wrong-axis", "unexplained"}), (9, set())]
+)
+def test_a_right_total_tells_of_another_axis_only_if_that_is_as_long(m, told):
+    truth = TRUTH[0]
+    claim = truth + np.array([0.3, -0.2, 0.1, -0.2])
+    names = Names(data=(("X", np.ones((3, m))),), examples=frozenset({m}))
+
+    assert kinds(claim, Setting(names), truth=truth, at=AT[0], bar=BAR[0]) == told

@@ -278,6 +278,9 @@ def test_what_is_not_differentiated_is_said():
     (finding,) = report.findings
     assert (finding.code, finding.severity) == ("not-differentiated", "warning")
     assert "`ids`" in finding.message
+    lines = str(report).splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("checked: 12 entries of table, not of `ids`, by ")
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,51 @@ def test_entries_that_are_not_known_to_be_right_are_not_counted_as_right():
         found = patterns(replace(suspect(claim), open=unsure), LAM)
 
     assert found[0].evidence == "in row 4, the last, is 0; 12 of the other 16 entries are right"
+
+
+@pytest.mark.parametrize(
+    ("row", "hint"),
+    [(0, ""), (2, "look for an index treated apart"), (4, "")],
+    ids=["the first", "within", "the last"],
+)
+def test_a_loop_is_looked_for_where_the_row_is_one_of_the_ends(row, hint):
+    with np.errstate(all="ignore"):
+        (guess,) = patterns(suspect(changed(row, 0)), LAM)
+
+    assert (guess.kind, guess.hint) == ("single-row", hint)
+
+
+@pytest.mark.parametrize(
+    "residual",
+    [
+        RNG.normal(size=(5, 4)),
+        np.outer(AT[:, 0], AT[0]),
+        RNG.normal(size=(5, 4)) * np.array([[1.0], [1], [50], [1], [1]]),
+        np.where(np.eye(5, 4) > 0, RNG.normal(size=(5, 4)), 0),
+    ],
+    ids=["anywhere", "of rank 1", "mostly in a row", "in the diagonal"],
+)
+def test_of_what_no_kind_gives_it_is_said_whatever_pattern_it_has(residual):
+    kinds, evidence = told(TRUTH + residual)
+
+    assert kinds == ["unexplained"]
+    assert evidence.endswith("; no known kind of mistake gives these values")
+
+
+def test_a_penalty_at_one_end_of_a_vector_is_one_of_its_intercept():
+    truth, at = TRUTH[0], AT[0]
+    claim = truth + np.array([0, 0, 0, 0.37 * at[3]])
+
+    with np.errstate(all="ignore"):
+        found = patterns(suspect(claim, truth=truth, at=at), LAM)
+
+    assert [guess.kind for guess in found] == ["regulariser-on-bias", "single-entry"]
+    assert {guess.hint for guess in found} == {"subtract 0.37 * W"}
+
+
+def test_what_is_wrong_in_one_entry_is_the_hint_and_not_the_place_alone():
+    with np.errstate(all="ignore"):
+        (guess,) = patterns(suspect(changed((1, 2), 2 * TRUTH[1, 2])), LAM)
+
+    assert guess.kind == "single-entry"
+    assert "a factor" in guess.hint

@@ -670,22 +670,23 @@ def in_rows(shape, of_residual):
     ("shape", "of_residual", "code", "note", "remedy"),
     [
         ((1, 3), lambda R: R.sum(0), "rank-1", "values are right", "axis=0, keepdims=True), or re"),
-        ((1, 3), lambda R: R, "wrong-shape", "right, the shape is not; 7 rows", "axis=0, keepdims"),
+        ((1, 3), lambda R: R, "not-summed", "right, the shape is not; 7 rows", "axis=0, keepdims"),
         (
             (3,),
             lambda R: R,
-            "wrong-shape",
+            "not-summed",
             "right, the shape is not; 7 rows",
             "np.sum(..., axis=0)",
         ),
         (
             (1, 3),
             lambda R: 7 * R,
-            "wrong-shape",
+            "not-summed",
             "the mean over",
             "axis=0, keepdims=True), and div",
         ),
-        ((1, 3), lambda R: R**2, "wrong-shape", "7 rows are one for each example", "axis=0, keep"),
+        ((1, 3), lambda R: R**2, "not-summed", "7 rows are one for each example", "axis=0, keep"),
+        ((), lambda R: R.sum(1), "not-summed", "right, the shape is not; 7 numbers", "axis=0)"),
         ((1, 3), lambda R: R.sum(1, keepdims=True), "wrong-shape", "", "axis=0, keepdims=True)"),
         ((1, 3), lambda R: R.sum(), "scalar-bias", "without axis=0", "axis=0, keepdims=True)"),
         (
@@ -696,7 +697,17 @@ def in_rows(shape, of_residual):
             "has the shape of its parameter",
         ),
     ],
-    ids=["keepdims", "as it is", "rank-1", "mean", "wrong too", "units", "all", "of no data"],
+    ids=[
+        "keepdims",
+        "as it is",
+        "rank-1",
+        "mean",
+        "wrong too",
+        "scalar",
+        "units",
+        "all",
+        "of no data",
+    ],
 )
 def test_in_row_layout_a_bias_is_summed_over_the_rows(shape, of_residual, code, note, remedy):
     report = in_rows(shape, of_residual)

@@ -50,7 +50,7 @@ def test_failing_report_says_what_is_wrong_how_much_and_where():
     report = check_gradient(cost, lambda p: {"dW1": 5 * p["W1"], "db1": p["b1"][:, 0] * 1}, PARAMS)
 
     assert without_bars(str(report)) == (
-        "FAIL[rank-1]: `db1` has shape (4,), expected (4, 1)\n"
+        "FAIL[rank-1]: `db1` has shape (4,), expected (4, 1): it was summed without keepdims=True\n"
         "  note: the values are right, the shape is not; "
         "`b1 - alpha * db1` would broadcast to (4, 4)\n"
         "  help: sum with np.sum(..., axis=1, keepdims=True), or reshape to (4, 1)\n"
@@ -261,7 +261,10 @@ def test_block_of_one_entry_has_no_sure_diagnosis():
     report = check_gradient(lambda s: s**3, lambda s: 1.7 * 3 * s**2, 1.3)
 
     assert [d.sure for d in report.diagnoses] == ["possible", "possible"]
-    assert str(report).startswith("FAIL: `gradient of s` is 1.7 times too large\n")
+    headline = (
+        "FAIL: `gradient of s` is 1.7 times too large; no known kind of mistake gives this number"
+    )
+    assert str(report).startswith(f"{headline}\n")
     assert "  or: a factor is wrong (possible, explains 1 of 1 entry)" in str(report)
 
 
@@ -295,3 +298,29 @@ def test_headline_names_all_that_a_penalty_too_small_by_its_own_factor_may_be():
     text = " ".join(str(check_gradient(penalised, lambda W: 3 * W**2 + 0.1 * W, W)).split())
 
     assert "0.1 = lam: the penalty's part is missing, or has the wrong factor " in text
+
+
+def test_a_number_without_a_name_is_no_cause_beside_a_larger_block():
+    text = str(
+        check_gradient(
+            lambda p: np.sum(np.exp(p["w"])) + p["c"] ** 3,
+            lambda p: {"w": np.cos(9 * p["w"]), "c": 1.234 * 3 * p["c"] ** 2},
+            {"w": np.linspace(-1, 1, 5), "c": 0.7},
+        )
+    )
+
+    assert "wrong too: `gradient of c`" in text
+    assert not re.search("cause|or:", text)
+
+
+def test_blocks_of_other_shapes_that_are_exchanged_are_one_mistake():
+    report = check_gradient(
+        lambda p: np.sum(np.exp(p["a"])) + np.sum(p["b"] ** 3),
+        lambda p: {"a": 3 * p["b"] ** 2, "b": np.exp(p["a"])},
+        {"a": np.linspace(-1, 1, 5), "b": np.linspace(0.5, 2, 4)},
+    )
+
+    (diagnosis,) = report.diagnoses
+    assert (diagnosis.kind, diagnosis.block) == ("swapped", "a")
+    assert "has the shape of its parameter" not in str(report)
+    assert "exchange them where they are returned" in str(report)

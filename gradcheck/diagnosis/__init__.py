@@ -29,8 +29,9 @@ from gradcheck.diagnosis.patterns import (
 )
 from gradcheck.diagnosis.scaled import factors
 from gradcheck.diagnosis.suspect import CERTAIN, Array, Guess, Setting, Suspect, sureness
+from gradcheck.diagnosis.uncomputed import unmoved
 
-__all__ = ["Diagnosis", "diagnose"]
+__all__ = ["Diagnosis", "diagnose", "once"]
 
 SHOWN = 4
 """Guesses of one block that are reported."""
@@ -61,18 +62,28 @@ def diagnose(
     """
     setting = replace(setting or Setting(), others=suspects)
     blocks = {name: _of_block(suspects[name], setting) for name in wrong}
+    if any(_is_stale(found) for found in blocks.values()):
+        # What one block got from an earlier call the others may have got as well.
+        for name in [name for name, found in blocks.items() if not _is_stale(found)]:
+            kept = list(unmoved(suspects[name], setting))
+            blocks[name] = [_diagnosis(g, suspects[name], 2) for g in kept] or blocks[name]
     together = _together(suspects, wrong, setting)
     if together:
         shared = set.intersection(*({d.kind for d in found} for found in blocks.values()))
         apart = [d for found in blocks.values() for d in found if d.kind in shared - OF_FACTOR]
-        return (*together, *_once(apart))
+        return (*together, *once(apart))
     stale = [d for found in blocks.values() for d in found[:2] if d.kind == "stale-cache"]
     if 1 < len(wrong) == len(stale):
         # One factor may lack the parameters; that none of the blocks has them is no accident.
         explains, entries = sum(d.explains for d in stale), sum(d.entries for d in stale)
         whole = replace(stale[0], block=None, explains=explains, entries=entries)
         return (replace(whole, sure="likely"),)
-    return tuple(_once(d for name in wrong for d in _in_company(name, blocks)))
+    return tuple(once(d for name in wrong for d in _in_company(name, blocks)))
+
+
+def _is_stale(found: Sequence[Diagnosis]) -> bool:
+    """Whether a block is the same wherever it is asked for."""
+    return any(d.kind == "stale-cache" for d in found[:2])
 
 
 OF_FACTOR = {"constant-ratio", "sum-for-mean", "mean-for-sum", "sign", "clipped"}
@@ -87,7 +98,7 @@ def _in_company(name: str, blocks: Mapping[str, list[Diagnosis]]) -> list[Diagno
     return sorted(own, key=lambda d: (told and d.sure != own[0].sure, d.kind not in company))
 
 
-def _once(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
+def once(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
     """Diagnoses without those of the second of two blocks that are said to be swapped."""
     found: list[Diagnosis] = []
     for d in diagnoses:
@@ -150,8 +161,9 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
         few = list(kinds.values())[:SHOWN]
         if best < NAMED and few[0].kind == "constant-ratio":
             # A factor without a name explains nothing where there is one entry.
-            plain = replace(few[0], kind="unexplained")
-            few = list(of_example(suspect, setting)) or [plain, *few]
+            unknown = f"{few[0].evidence}; no known kind of mistake gives this number"
+            plain = replace(few[0], kind="unexplained", evidence=unknown)
+            few = [guess for guess, _ in of_example(suspect, setting)] or [plain, *few]
     else:
         few = patterns(suspect, setting)
     return found + [_diagnosis(guess, suspect, len(few)) for guess in few]

@@ -80,10 +80,11 @@ def _of_penalty(
         # A scalar in place of 1, as the C of a support vector machine.
         swapped = setting.names.of_scalar(1 + c, size)
         kinds = ["regulariser-factor", whole] if swapped else kinds
+        kinds += ["regulariser-not-due"] * (c > 0)
         # A term that is a multiple of the parameter by chance has no such factor.
         if not names and not plain and not swapped:
             kinds.insert(0, "unexplained")
-        yield from ((kind, words, hint if kind in kinds[-2:] else "") for kind in kinds)
+        yield from ((kind, words, "" if kind == "unexplained" else hint) for kind in kinds)
 
 
 def _is_bias(suspect: Suspect, setting: Setting) -> bool:
@@ -103,7 +104,7 @@ BIAS = re.compile(r"b[a-z]?\d*|b_.*|bias.*|intercept.*|beta_?0|c\d*").fullmatch
 """What a bias is called, beyond doubt."""
 
 
-def offsets(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+def offsets(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A constant added to every entry."""
     if suspect.claim.size < 2:
         return
@@ -111,7 +112,7 @@ def offsets(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     found = fitted_factor(residual, np.ones(suspect.shape), suspect.bar, of_claim=True)
     if found is not None:
         c = found[0]
-        words = f"is off by {number(c)} in every entry"
+        words = f"is off by {number(c * setting.scale)} in every entry"
         yield Guess("constant-residual", words, suspect.truth + c, suspect.bar, free=1)
 
 
@@ -170,8 +171,9 @@ def mixtures(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
 def terms(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A residual that is a multiple of an array at hand: a term that stands beside others."""
     residual = suspect.claim - suspect.truth
-    arrays = [(f"the gradient of `{n}`", s.truth) for n, s in setting.others.items()]
-    arrays += [(f"`{n}`", s.at) for n, s in setting.others.items() if n != suspect.name]
+    others = {n: s for n, s in setting.others.items() if n != suspect.name}
+    arrays = [(f"the gradient of `{n}`", s.truth) for n, s in others.items()]
+    arrays += [(f"`{n}`", s.at) for n, s in others.items()]
     arrays += [(f"`{name}`", array) for name, array in setting.names.data]
     for name, array in arrays:
         if array.size != residual.size or array.dtype.kind not in "fiu" or residual.size < 3:
@@ -181,13 +183,12 @@ def terms(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             found = fitted_factor(residual, base, suspect.bar, of_claim=True)
             if found is not None and np.isreal(found[0]):
                 c = float(np.real(found[0]))
-                told = (
-                    f"has {number(abs(c))} times {name}{words} too {'much' if c > 0 else 'little'}"
-                )
+                size = number(abs(c) * setting.scale)
+                part = f"{name}{words}" if size == "1" else f"{size} times {name}{words}"
+                told = f"has {part} too {'much' if c > 0 else 'little'}"
                 predicted = suspect.truth + c * base
-                verb = "subtract" if c > 0 else "add"
-                hint = f"{verb} {number(abs(c))} times {name}{words}"
-                yield Guess("unexplained", told, predicted, suspect.bar, free=1, hint=hint)
+                hint = f"{'subtract' if c > 0 else 'add'} {part}"
+                yield Guess("wrong-term", told, predicted, suspect.bar, free=1, hint=hint)
 
 
 NEARLY = 1e-2

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.comparison import Comparison
-from gradcheck.diagnosis import Diagnosis, diagnose
+from gradcheck.diagnosis import Diagnosis, diagnose, once
 from gradcheck.diagnosis.ablation import Examples, penalty_of
 from gradcheck.diagnosis.elsewhere import Elsewhere
 from gradcheck.diagnosis.names import Names
@@ -33,8 +33,11 @@ from gradcheck.verdict import Verdict
 
 __all__ = ["explain", "suspects"]
 
-SHARE, LEAST = 10, 12
-"""Of the evaluations made so far one in so many, but so many at least, are for the diagnosis."""
+SHARE = 10
+"""Less than one in so many of the evaluations made so far are for the diagnosis."""
+
+CALLS = 2 * len(FIRST)
+"""Evaluations that tell the derivative by one entry: to both sides, at each of the first steps."""
 
 PENALTY = 8
 """Evaluations that show what one number among the arguments does."""
@@ -53,6 +56,7 @@ def explain(
     *,
     elsewhere: Elsewhere | None = None,
     inner: bool = False,
+    scale: float = 1.0,
 ) -> tuple[Diagnosis, ...]:
     """The kinds of mistake that explain a gradient that has failed.
 
@@ -70,6 +74,8 @@ def explain(
         The gradient at other points, if it can be called.
     inner : bool
         Whether the block is an intermediate of a forward pass.
+    scale : float
+        The user's own numbers are so many times those that are compared.
 
     Returns
     -------
@@ -77,10 +83,10 @@ def explain(
     """
     seen = suspects(point.x, claim, comparison) if comparison else {}
     by_name = {block.name: block for block in cost.layout.blocks}
-    limit = cost.evaluations + max(cost.evaluations // SHARE, LEAST)
+    limit = cost.evaluations + (cost.evaluations - 1) // SHARE
 
     def curvature(name: str, places: Indices) -> tuple[Values, Values]:
-        room = max(limit - cost.evaluations, 0) // 4
+        room = max(limit - cost.evaluations, 0) // CALLS
         if not room:
             return np.empty(0), np.empty(0)
         return _curvature(point, by_name[name], places[:room])
@@ -91,32 +97,36 @@ def explain(
         return _penalty(cost, point, seen[name], power) if room else np.nan
 
     def still(name: str) -> bool:
-        if elsewhere is None or cost.evaluations + 4 > limit:
+        if elsewhere is None or cost.evaluations + CALLS > limit:
             return False
         return elsewhere.is_still(point, by_name[name])
 
     setting = Setting(
         names=names,
         inner=inner,
+        scale=scale,
         curvature=curvature,
         penalty=penalty,
         still=still,
         stepping=elsewhere.stepping if elsewhere else frozenset(),
         examples=Examples.of(cost, point, names, limit),
     )
-    beside = {
-        name: _measured(point, by_name[name], steps=_may_be_summed(array, by_name[name]))
-        for name, array in claim.misshapen.items()
-        if name not in seen
-    }
+    beside = {}
+    for name, array in claim.misshapen.items():
+        if name not in seen:
+            block = by_name[name]
+            room = limit - cost.evaluations >= CALLS * block.size
+            steps = room and _may_be_summed(array, block)
+            beside[name] = _measured(point, block, steps=steps)
     structural = of_findings(findings, claim.misshapen, {**beside, **seen}, names)
     done = {d.block for d in structural if d.sure == "certain" and d.kind != "conjugated"}
     wrong = [name for name, suspect in seen.items() if suspect.wrong.any() and name not in done]
-    told = {d.block for d in structural}
-    found = [*structural]
+    told = {(d.block, d.kind) for d in structural}
+    found, blocks = once(structural), {block for block, _ in told}
     for guessed in diagnose(seen, wrong, setting):
         # Where a finding says what is wrong, the place alone adds nothing.
-        if guessed.kind not in PLACES or not told & {guessed.block, None}:
+        vague = guessed.kind in PLACES and blocks & {guessed.block, None}
+        if not vague and (guessed.block, guessed.kind) not in told:
             found.append(guessed)
     return tuple(d.labelled(claim.labels) for d in found)
 
@@ -238,7 +248,8 @@ def _quadratic(point: Point, block: Block, truth: Values) -> float:
             start = (middle - low) / (0.5 * FAR) - 1.25 * FAR * q
             slope = float(truth.ravel() @ at)
             close = 1e-6 * (abs(start) + abs(q) + abs(slope))
-            if abs(start) > close and abs(start + q - slope) <= close:
+            # A cost that is linear in the block has a slope at 0, and no penalty.
+            if min(abs(start), abs(q)) > close and abs(start + q - slope) <= close:
                 return np.nan
     alike = abs(found[0] - found[1]) <= 1e-5 * max(map(abs, found)) + 1e-12
     return float(found[0]) if alike else np.nan

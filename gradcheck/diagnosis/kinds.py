@@ -163,7 +163,7 @@ KINDS = {
         adds=True,
     ),
     "regulariser-not-due": Kind(
-        "a penalty's part is there, and the cost has no penalty",
+        "the penalty's part is there, and the cost has no penalty",
         "add the penalty to the cost, or leave it out of the gradient",
         "dW = dZ @ X.T / m + lam * W  # the cost has no penalty",
     ),
@@ -207,6 +207,11 @@ KINDS = {
         "look for a factor made of the parameter that is forgotten, or applied once too often",
         "dlog_s = dJ_ds  # without * s",
         adds=True,
+    ),
+    "wrong-term": Kind(
+        "a term beside the others is missing, or not due, or has the wrong factor",
+        "derive this block anew, term by term",
+        "dZ2 = A2  # - Y is missing",
     ),
     "normalisation-term": Kind(
         "a term of the mean or of the standard deviation is missing, or has the wrong factor",

@@ -19,6 +19,7 @@ import numpy as np
 
 from gradcheck.diagnosis.ablation import Cut
 from gradcheck.diagnosis.hypotheses import BY_ENTRY
+from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.names import CLOSE
 from gradcheck.diagnosis.suspect import Array, Guess, Setting, Suspect
 from gradcheck.verdict import FLOOR
@@ -37,15 +38,15 @@ random ones, all lie on the right side with a chance of 1 in 70."""
 
 def patterns(suspect: Suspect, setting: Setting) -> list[Guess]:
     """Mistakes in a part of the block, or in one example; else the residual's own pattern."""
-    found = list(_in_part(suspect, setting)) or [
-        *_of_data(suspect, setting),
-        *of_example(suspect, setting),
-    ]
-    return (
-        found[:1]
-        if found and found[0].kind == "single-example"
-        else found or [unexplained(suspect)]
-    )
+    found = list(_in_part(suspect, setting))
+    if not found:
+        seen = _of_data(suspect, setting)
+        told = list(of_example(suspect, setting, seen[1] if seen else None))
+        if seen and told and seen[1] == told[0][1]:
+            # The data say where it is, and the cost without it what was done there.
+            return [replace(seen[0], evidence=told[0][0].evidence)]
+        found = [guess for guess, _ in ([seen] if seen else told)]
+    return found or [unexplained(suspect)]
 
 
 def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
@@ -67,8 +68,8 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     largest = np.abs(suspect.claim[right]).max()
     if count == 1 and largest <= abs(part.claim[0]) < abs(part.truth[0]):
         kinds.append("clipped")
-    if how and how[0].kind in PENALTIES and count > 1:
-        # One row or column of a matrix that is not penalised holds the biases.
+    if how and how[0].kind in PENALTIES and (count > 1 or _is_end(wrong)):
+        # What is not penalised, one row or column of a matrix, or one end, holds the biases.
         extra = kinds and how[0].kind != "regulariser-missing"
         kinds.insert(0, "regulariser-on-bias" if extra else how[0].kind)
     elif how and not kinds:
@@ -78,9 +79,17 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     what = how[0].evidence.replace(" everywhere", "").replace(" in every entry", "") if how else ""
     what = what or f"is off by up to {_share(suspect)}"
     evidence = f"{place or f'in {count} entries'} {what}; {_right(suspect, int(rest))}"
+    index = np.argwhere(wrong)
     for kind in kinds:
+        axis = {"single-row": 0, "single-column": wrong.ndim - 1}.get(kind)
+        within = axis is not None and 0 < index[0, axis] < wrong.shape[axis] - 1
+        hint = "look for an index treated apart" if within else ""
+        if how and how[0].kind != "zero":
+            # What is wrong there says more than where it is.
+            hint = how[0].hint or KINDS[how[0].kind].hint
         # What is right elsewhere could have refuted that the mistake is here alone.
-        yield Guess(kind, evidence, suspect.claim, suspect.bar, free=int(count - rest))
+        free = int(count - rest)
+        yield Guess(kind, evidence, suspect.claim, suspect.bar, free=free, hint=hint)
 
 
 def _right(suspect: Suspect, rest: int) -> str:
@@ -101,6 +110,13 @@ def at_kinks(suspect: Suspect) -> Guess:
     return replace(
         _unknown(suspect, words, AT_KINKS), kind="single-entry" if one else "unexplained"
     )
+
+
+def _is_end(wrong: Array) -> bool:
+    """Whether the first or the last entry of a vector is the only one that is wrong."""
+    ends = wrong.ravel()[[0, -1]]
+    vector = max(wrong.shape, default=1) == wrong.size > 2
+    return vector and bool(ends.any()) and bool(np.count_nonzero(wrong) == 1)
 
 
 def _kinds_of_place(wrong: Array) -> list[str]:
@@ -187,14 +203,14 @@ def _residual(suspect: Suspect) -> tuple[Array, float]:
     return residual if residual.ndim == 2 else residual.reshape(-1, 1), float(blur)
 
 
-def _of_data(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
-    """A residual along one example of the data: a product of the example and a vector."""
+def _of_data(suspect: Suspect, setting: Setting) -> tuple[Guess, int] | None:
+    """A residual along one example of the data, a product of it and a vector; and its number."""
     residual, blur = _residual(suspect)
     if not 0 < suspect.claim.ndim < 3 or np.iscomplexobj(residual):
-        return
+        return None
     left, sizes, right = np.linalg.svd(residual, full_matrices=False)
     if sizes[0] <= 100 * blur or (sizes[1:] > blur).any():
-        return
+        return None
 
     def along(vectors: Array, side: Array) -> Array:
         """Which of some vectors have the direction of a unit vector."""
@@ -213,8 +229,8 @@ def _of_data(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
                     words = (
                         f"is off along {thing} {k} of {name} alone: it is missing, or counts twice"
                     )
-                    yield _one_example(suspect, words, side.size - 1)
-                    return
+                    return _one_example(suspect, words, side.size - 1), k
+    return None
 
 
 def _one_example(suspect: Suspect, words: str, spare: float) -> Guess:
@@ -222,8 +238,13 @@ def _one_example(suspect: Suspect, words: str, spare: float) -> Guess:
     return Guess("single-example", words, suspect.claim, suspect.bar, free=float(apart - spare))
 
 
-def of_example(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
-    """One example left out, or counted twice, as the cost without it shows."""
+def of_example(
+    suspect: Suspect, setting: Setting, first: int | None = None
+) -> Iterator[tuple[Guess, int]]:
+    """One example left out, or counted twice, as the cost without it shows; and its number.
+
+    Where it is known which is off, that is the `first` one tried.
+    """
     examples, shape = setting.examples, suspect.shape
     if examples is None or np.iscomplexobj(suspect.claim) or not suspect.known.all():
         return
@@ -253,7 +274,7 @@ def of_example(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
                 return words.format(cut.k)
         return ""
 
-    for cut in examples.tried():
+    for cut in sorted(examples.tried(), key=lambda cut: cut.k != first):
         # Most are ruled out by the first direction.
         slope, error = np.empty(0), np.empty(0)
         for way in ways:
@@ -266,7 +287,7 @@ def of_example(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
                 break
         else:
             examples.found(cut)
-            yield _one_example(suspect, words, 2)
+            yield _one_example(suspect, words, 2), cut.k
             return
 
 
@@ -309,7 +330,7 @@ def _share(suspect: Suspect) -> str:
 
 
 def _shape_of_residual(suspect: Suspect) -> str:
-    """Where the residual is, how large, and its rank if that is low."""
+    """Where the residual is, how large, and its rank if that is low; and that nothing fits."""
     wrong = suspect.wrong & suspect.known
     residual, blur = _residual(suspect)
     count, known = int(np.count_nonzero(wrong)), int(np.count_nonzero(suspect.known))
@@ -317,15 +338,15 @@ def _shape_of_residual(suspect: Suspect) -> str:
     text = f"is off in {count} of {known} entries by up to {_share(suspect)}"
     place = where(wrong, suspect)
     if place and rest:
-        return f"{place} is off by up to {_share(suspect)}; {_right(suspect, int(rest))}"
-    if min(residual.shape) > 1:
+        text = f"{place} is off by up to {_share(suspect)}; {_right(suspect, int(rest))}"
+    elif min(residual.shape) > 1:
         rank = int(np.count_nonzero(np.linalg.svd(residual, compute_uv=False) > blur))
+        norms = [np.linalg.norm(residual, axis=1 - axis) for axis in (0, 1)]
+        most = [k for k in (0, 1) if norms[k].max() > 0.9 * np.linalg.norm(norms[k])]
         if rank == 1:
-            return f"{text}; the residual has rank 1, as one example's part, or a mean's, has"
-        if 0 < rank < min(residual.shape):
-            return f"{text}; the residual has rank {rank}"
-        for axis, thing in ((0, "row"), (1, "column")):
-            norms = np.linalg.norm(residual, axis=1 - axis)
-            if norms.max() > 0.9 * np.linalg.norm(norms):
-                return f"{text}, mostly in {thing} {int(np.argmax(norms))}"
-    return f"{text}; no known kind of mistake gives these values"
+            text += "; the residual has rank 1, as one example's part, or a mean's, has"
+        elif 0 < rank < min(residual.shape):
+            text += f"; the residual has rank {rank}"
+        elif most:
+            text += f", mostly in {('row', 'column')[most[0]]} {int(np.argmax(norms[most[0]]))}"
+    return f"{text}; {KINDS['unexplained'].meaning}"

@@ -34,6 +34,7 @@ def roundings(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             for words, cut in (("cut", np.trunc), ("rounded", np.round), ("cut down", np.floor)):
                 evidence = f"is {words} to whole numbers"
                 yield Guess("integer-truncation", evidence, cut(truth), suspect.bar)
+        yield from _of_decimals(suspect)
         for kind, digits in ((np.float16, 3), (np.float32, 7)):
             narrow = claim.astype(kind)
             if (narrow == claim).all() and claim.any():
@@ -50,6 +51,23 @@ def roundings(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             width = np.full(claim.shape, off)
             yield Guess("precision", evidence, truth, width, free=0)
             yield Guess("finite-difference", evidence, truth, width, free=0)
+
+
+def _of_decimals(suspect: Suspect) -> Iterator[Guess]:
+    """Numbers with a few decimals, as they are rounded for print."""
+    claim, truth = suspect.claim, suspect.truth
+    for decimals in range(1, DECIMALS + 1):
+        unit = 10.0**-decimals
+        if np.allclose(claim, np.round(claim, decimals), rtol=1e-12, atol=0):
+            for words, cut in (("rounded", np.round), ("cut", np.trunc), ("cut down", np.floor)):
+                evidence = f"is {words} to {decimals} decimal{'s' * (decimals > 1)}"
+                rounded, hint = unit * cut(truth / unit), "round what is printed, and no more"
+                yield Guess("precision", evidence, rounded, suspect.bar, hint=hint)
+            return
+
+
+DECIMALS = 6
+"""Decimals up to which numbers count as rounded."""
 
 
 def differences(suspect: Suspect, setting: Setting) -> Iterator[Guess]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcheck.diagnosis.fitting import LONG, fitted_factor, number, stands_in_code, times
 from gradcheck.diagnosis.names import SIMPLE
-from gradcheck.diagnosis.suspect import Guess, Setting, Suspect
+from gradcheck.diagnosis.suspect import Array, Guess, Setting, Suspect
 
 __all__ = ["factors", "limits", "magnitudes", "ratios_by_slice"]
 
@@ -62,7 +62,7 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         # A size that a factor is by chance is none that is summed over.
         yield replace(counts[0], kind="constant-ratio", hint="")
     elif not counts:
-        norm = float(np.linalg.norm(suspect.claim))
+        norm = float(np.linalg.norm(suspect.claim)) * setting.scale
         if suspect.claim.size > 1 and _is_round(norm):
             yield Guess("clipped", f"is scaled to the norm {norm:.6g}", predicted, width, free=0.5)
         # Of few digits, a factor may stand in the code; whole, it may be a number of terms.
@@ -93,7 +93,7 @@ def magnitudes(suspect: Suspect, _: Setting) -> Iterator[Guess]:
         yield Guess("sign", f"is {words} what is due", predicted, suspect.bar)
 
 
-def limits(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+def limits(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """Values limited to an interval."""
     claim, truth = suspect.claim, suspect.truth
     if np.iscomplexobj(claim):
@@ -101,23 +101,21 @@ def limits(suspect: Suspect, _: Setting) -> Iterator[Guess]:
     low, high = claim.min(), claim.max()
     if low == high:
         return
+    # Adding 0 takes the sign off a zero.
+    least, most = (number((end + 0.0) * setting.scale) for end in (low, high))
     beyond = (truth < low - suspect.bar), (truth > high + suspect.bar)
     if low == -high and np.sum(np.abs(claim) == high) > 1:
-        free, words = 1, f"limited to [{number(low)}, {number(high)}]"
+        free, words = 1, f"limited to [{least}, {most}]"
     elif beyond[0].any() and beyond[1].any():
-        free, words = 2, f"limited to [{number(low)}, {number(high)}]"
+        free, words = 2, f"limited to [{least}, {most}]"
     else:
         above = beyond[1].any()
-        # Adding 0 takes the sign off a zero.
-        free, words = (
-            1,
-            f"cut off {'above' if above else 'below'} {number((high if above else low) + 0.0)}",
-        )
+        free, words = 1, f"cut off {f'above {most}' if above else f'below {least}'}"
     if sum(map(np.count_nonzero, beyond)) > free:
         yield Guess("clipped", f"is {words}", np.clip(truth, low, high), suspect.bar, free=free)
 
 
-def ratios_by_slice(suspect: Suspect, _: Setting) -> Iterator[Guess]:
+def ratios_by_slice(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """Each row, or each column, off by a factor of its own."""
     if len(suspect.shape) != 2 or min(suspect.shape) < 2 or max(suspect.shape) > LONG:
         return
@@ -135,4 +133,18 @@ def ratios_by_slice(suspect: Suspect, _: Setting) -> Iterator[Guess]:
             continue
         shown = ", ".join(number(c) for c in factors[:4]) + (", ..." if len(factors) > 4 else "")
         words = f"is off by a factor of its own in each {thing}: {shown}"
+        words += _of_vector(np.array(factors), setting)
         yield Guess(f"ratio-by-{thing}", words, predicted, width, free=len(factors))
+
+
+def _of_vector(factors: Array, setting: Setting) -> str:
+    """Which vector at hand has these factors, or their inverses, for its entries."""
+    arrays = [(name, other.at) for name, other in setting.others.items()] + [*setting.names.data]
+    for name, array in arrays:
+        vector = array.ravel()
+        if vector.size != factors.size or vector.dtype.kind not in "fiuc" or not vector.all():
+            continue
+        for of, words in ((vector, "those of"), (1 / vector, "1 over those of")):
+            if np.allclose(factors, of, rtol=1e-6, atol=0):
+                return f", {words} `{name}`"
+    return ""

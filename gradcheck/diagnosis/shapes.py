@@ -117,9 +117,9 @@ def _of_shape(
             yield says("keepdims-forgotten", right, shape, sure="likely")
         return
     axis = axis_of_examples(suspect.shape, came.shape)
-    if axis is not None and (code == "not-summed" or (code == "wrong-shape" and axis == 0)):
+    if axis is not None and code == "not-summed":
         count = came.shape[axis]
-        parts = f"its {count} {('rows', 'columns')[axis]}"
+        parts = f"its {count} {('rows', 'columns')[axis] if suspect.shape else 'numbers'}"
         total = came.sum(axis=axis).reshape(suspect.shape)
         evidence = f"{shape}: {parts} are one for each example"
         for words, values in (("sum", total), ("mean", total / count)):
@@ -127,9 +127,10 @@ def _of_shape(
                 evidence, right = f"{shape}: the {words} of {parts} is what is due", entries
                 break
         if right == entries or count in names.examples:
-            yield says("not-summed", right, evidence, finding.help, sureness(right, entries))
-            if came.size == count:
-                yield says("summed-over-wrong-axis", right, shape, finding.help, "likely")
+            sure = sureness(right, entries)
+            yield says("not-summed", right, evidence, finding.help, sure)
+            if came.size == count and suspect.shape:
+                yield says("summed-over-wrong-axis", right, shape, finding.help, sure)
             return
     total = abs(came.sum() - suspect.truth.sum())
     if code == "row-vector" and right < entries and total <= suspect.bar.sum() + 1e-9:

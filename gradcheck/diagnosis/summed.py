@@ -58,7 +58,11 @@ def totals(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """A vector whose total is right: it was summed over another axis of the same length."""
     n = suspect.claim.size
     vector = max(suspect.shape, default=1) == n > 1
-    possible = any(n in array.shape and array.ndim > 1 for _, array in setting.names.data)
+    shapes = [array.shape for _, array in setting.names.data if array.ndim > 1]
+    # As many units as there are examples: of the two axes that may be summed over, both fit.
+    possible = any(n in (shape[0], shape[-1]) for shape in shapes) and (
+        n in setting.names.examples or any(shape.count(n) > 1 for shape in shapes)
+    )
     if not vector or not possible or not suspect.known.all():
         return
     size = np.abs(suspect.truth).sum()

@@ -140,6 +140,8 @@ class Setting:
         The other blocks, right ones too.
     inner : bool
         Whether the block is an intermediate, such as the argument of an activation.
+    scale : float
+        The user's own numbers are so many times those of the block.
     curvature : callable, optional
         Second and third derivatives by some entries of a block, or by the first of these, for a
         few evaluations: ``curvature(name, places)``.
@@ -159,6 +161,7 @@ class Setting:
     names: Names = field(default_factory=Names)
     others: Mapping[str, Suspect] = field(default_factory=dict)
     inner: bool = False
+    scale: float = 1.0
     curvature: Callable[[str, Array], tuple[Array, Array]] | None = None
     penalty: Callable[[str, int], float] | None = None
     still: Callable[[str], bool] | None = None

@@ -14,7 +14,7 @@ __all__ = ["nothing_there", "unmoved"]
 
 def nothing_there(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     """Exact zeros, one number everywhere, or the parameter itself."""
-    claim = suspect.claim
+    claim, scale = suspect.claim, setting.scale
     if not claim.any():
         yield Guess("zero", "is 0 everywhere", claim, suspect.bar)
         if suspect.whole and (np.abs(suspect.truth[suspect.known]) < 1).all():
@@ -27,8 +27,10 @@ def nothing_there(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     if claim.size == 1 or (claim != c).any():
         return
     # An array starts as whole numbers; any other number has been computed if it moves.
-    if c in range(-9, 10):
-        yield Guess("not-computed", f"is {number(c)} in every entry", claim, suspect.bar, free=1)
+    if c * scale in range(-9, 10):
+        yield Guess(
+            "not-computed", f"is {number(c * scale)} in every entry", claim, suspect.bar, free=1
+        )
         return
     part = setting.others.get(suspect.name, suspect).claim.size > claim.size
     # The one entry that is right may be the largest, repeated.
@@ -36,8 +38,8 @@ def nothing_there(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         return
     kept = setting.still is not None and setting.still(suspect.name)
     kind = "not-computed" if kept else "summed-over-all-axes"
-    words = f"is the same number, {number(c)}, in every entry"
-    words = f"is {number(c)} in every entry, at every point" if kept else words
+    words = f"is the same number, {number(c * scale)}, in every entry"
+    words = f"is {number(c * scale)} in every entry, at every point" if kept else words
     hint = "" if kept else "keep the axes of the parameter where a sum or mean is taken"
     yield Guess(kind, words, claim, suspect.bar, free=claim.size - 1, hint=hint)
 
