@@ -247,6 +247,12 @@ def _spans(lines: NDArray[np.intp], tile: int) -> str:
 
 Points = list[tuple[float, float]]
 
+EXTRAPOLATED = (
+    "at the chosen step the difference alone lies above the bar: the derivative is made of "
+    "several, whose errors cancel"
+)
+"""Of a curve whose dot at the chosen step is not within the bar."""
+
 
 @dataclass(frozen=True)
 class StepCurve:
@@ -288,6 +294,14 @@ class StepCurve:
         return bool(self.forward)
 
     @property
+    def extrapolated(self) -> bool:
+        """Whether the difference at the chosen step is off by more than the bar."""
+        if self.kinked or self.bar is None:
+            return False
+        there = min(self.centered, key=lambda point: abs(np.log(point[0] / self.step)))
+        return there[1] > self.bar
+
+    @property
     def steps(self) -> tuple[float, float]:
         """Decades that hold all steps."""
         return _decades([self.step, *(h for h, _ in self.centered + self.forward + self.rounding)])
@@ -319,6 +333,8 @@ class StepCurve:
             parts.append(f"error bar {self.bar:.1e}")
         if self.analytic is not None:
             parts.append(f"the analytic value is off by {self.analytic:.1e}")
+        if self.extrapolated:
+            parts.append(EXTRAPOLATED)
         return "; ".join(parts)
 
 
