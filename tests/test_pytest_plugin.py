@@ -421,7 +421,9 @@ def test_report_of_a_drawn_check_has_nothing_of_hypothesis_below_it(run, line_of
     )
     given = "@few\n@gradcheck.given('w: n', cost=square, grad=wrong2)"
 
-    shown = failures(run(DRAWN, square, given, "def test_it():\n    import hypothesis; hypothesis.note('mine')"))
+    shown = failures(
+        run(DRAWN, square, given, "def test_it():\n    import hypothesis; hypothesis.note('mine')")
+    )
 
     assert not [line for line in shown if "arrays=<" in line or "target" in line]
     # Below the code that repeats the check, what the test itself has noted.
