@@ -152,5 +152,5 @@ def test_page_is_written(tmp_path, monkeypatch):
 
     write_html(tmp_path / "a.html", {"x": []})
     assert (tmp_path / "a.html").read_text() == "{'x': []}"
-    with pytest.raises(InvalidInput, match="--html: .* a folder"):
+    with pytest.raises(InvalidInput, match=r"--html: .* a folder"):
         write_html(tmp_path, {})
