@@ -51,24 +51,23 @@ def test_no_sizes_may_be_left(spec):
     assert Sizes(parse(spec)).within({"n": 2}) is None
 
 
-def clipped(W, X):
-    return np.sum(np.clip(W @ X, 0, 6) ** 2)
+def clipped(w, x):
+    return np.minimum(w @ x, 6.0)
 
 
-def unclipped(W, X):
-    Z = np.maximum(W @ X, 0)
-    return {"dW": 2 * Z @ X.T, "dX": 2 * W.T @ Z}
+def unclipped(w, x):
+    return x
 
 
 def failure(*decorators, phases=tuple(Phase)):
     def test():
         pass
 
-    found = gradcheck.given(SPEC, cost=clipped, grad=unclipped)(test)
+    found = gradcheck.given("w: k; x: k", cost=clipped, grad=unclipped, wrt="w")(test)
     for decorate in decorators:
         found = decorate(found)
     with pytest.raises(GradientError) as caught:
-        settings(database=None, max_examples=100, phases=phases)(found)()
+        settings(database=None, max_examples=60, phases=phases)(found)()
     return caught.value
 
 
@@ -78,16 +77,16 @@ def largest(error):
 
 
 def test_value_that_many_terms_add_up_to_is_found_in_few():
-    assert largest(failure(seed(2))) <= 2
+    assert largest(failure(seed(3))) <= 2
 
 
 def test_without_shrinking_the_failure_is_as_it_was_drawn():
     phases = [Phase.generate]
 
-    assert largest(failure(seed(2), phases=phases)) > 2
+    assert largest(failure(seed(3), phases=phases)) > 2
 
 
 def test_example_of_the_users_own_is_left_as_it_is():
-    arrays = {"W": np.full((1, 4), 2.0), "X": np.ones((4, 1))}
+    arrays = {"w": np.full(4, 2.0), "x": np.ones(4)}
 
     assert largest(failure(example(arrays=arrays))) == 4
