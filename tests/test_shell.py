@@ -34,12 +34,16 @@ INSTEAD = {
         "HYPOTHESIS_PROFILE=quick .venv/bin/pytest tests/test_network.py",
         WHOLE_RUN,
     ),
-    ".venv/bin/tox -e soak": (".venv/bin/tox -e soak --notest", "takes hours"),
-    ".venv/bin/tox -e docs": (
-        ".venv/bin/tox -e docs --notest",
-        "builds the site, as the environment `docs` has done",
+    ".venv/bin/pytest -k gradcheck": (
+        ".venv/bin/pytest -k gradcheck tests/test_gradcheck_backprop.py",
+        "all tests that check gradients, which the environment `gradcheck` runs",
     ),
-    ".venv/bin/tox -e shell": ("true", "this very test"),
+    ".venv/bin/tox -e soak": (".venv/bin/tox config -e soak -k commands", "takes hours"),
+    ".venv/bin/tox -e docs": (
+        ".venv/bin/tox config -e docs -k commands",
+        "the environment `docs`, which runs beside this one",
+    ),
+    ".venv/bin/tox -e shell": (".venv/bin/tox config -e shell -k commands", "this very test"),
     "pip install '.[peers]'": ("pip install .", "a gigabyte, for checkers that may be missing"),
     "OMP_NUM_THREADS=1 python benchmarks/peers.py": (
         "OMP_NUM_THREADS=1 python benchmarks/peers.py --only cases --draws 1",
