@@ -7,9 +7,11 @@ not name are put at the end, so that none can be lost.
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
+import requests
 from sphinx.application import Sphinx
 
 import gradcheck
@@ -43,6 +45,9 @@ html_static_path = ["_static"]
 html_css_files = ["wide.css"]
 
 HERE = Path(__file__).parent
+
+ONLINE = "https://www.python.org"
+"""A site that answers wherever others can be reached."""
 
 
 def contents(page: str) -> dict[str, list[str]]:
@@ -90,7 +95,19 @@ def split_attributes(
     lines[:] = text.split("\n")
 
 
+def pass_over_other_sites(app: Sphinx) -> None:
+    """Where there is no network, check no links to other sites, and say so."""
+    if app.builder.name != "linkcheck":
+        return
+    try:
+        requests.head(ONLINE, timeout=10)
+    except requests.RequestException:
+        app.config.linkcheck_ignore.append(r"https?://")
+        print("no network: links to other sites are not checked", file=sys.stderr)
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("builder-inited", pass_over_other_sites)
     app.connect("source-read", add_contents)
     app.connect("autodoc-process-docstring", split_attributes, priority=400)

@@ -4,9 +4,16 @@
 `jax_enable_x64` is off.
 """
 
-import jax
-import jax.numpy as jnp
+import sys
+
 import numpy as np
+
+try:
+    import jax
+    import jax.numpy as jnp
+except ModuleNotFoundError as error:
+    print(f"{error}; this needs JAX: pip install -e '.[jax]'", file=sys.stderr)
+    sys.exit(2)
 
 from gradcheck import assert_jax, check_jax
 

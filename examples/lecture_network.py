@@ -5,7 +5,13 @@ breast-cancer data). Its gradient is checked at the start and at the end, where 
 are large and the gradient is small; and a slip of the pen is made on purpose.
 """
 
-from sklearn.datasets import load_breast_cancer
+import sys
+
+try:
+    from sklearn.datasets import load_breast_cancer
+except ModuleNotFoundError as error:
+    print(f"{error}; this needs scikit-learn: pip install -e '.[examples]'", file=sys.stderr)
+    sys.exit(2)
 
 import backprop
 from gradcheck import assert_gradient, check_gradient

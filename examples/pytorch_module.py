@@ -4,7 +4,13 @@
 names that PyTorch has for them; in double precision, without changing the module.
 """
 
-import torch
+import sys
+
+try:
+    import torch
+except ModuleNotFoundError as error:
+    print(f"{error}; this needs PyTorch: pip install -e '.[torch]'", file=sys.stderr)
+    sys.exit(2)
 
 from gradcheck import assert_torch, check_torch
 

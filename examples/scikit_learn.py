@@ -5,12 +5,19 @@ fitting a Gaussian process maximises; the second what `LogisticRegression` minim
 not public and may move in a later version.
 """
 
+import sys
+
 import numpy as np
-from sklearn._loss import HalfBinomialLoss
-from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
-from sklearn.linear_model._linear_loss import LinearModelLoss
+
+try:
+    from sklearn._loss import HalfBinomialLoss
+    from sklearn.datasets import load_breast_cancer, load_diabetes
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+    from sklearn.linear_model._linear_loss import LinearModelLoss
+except ModuleNotFoundError as error:
+    print(f"{error}; this needs scikit-learn: pip install -e '.[examples]'", file=sys.stderr)
+    sys.exit(2)
 
 from gradcheck import assert_gradient
 

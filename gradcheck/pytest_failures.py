@@ -146,13 +146,20 @@ def _frames(error: BaseException) -> list[tuple[str, int, str]]:
     return found
 
 
+SAID_ABOVE = re.compile(
+    r"(?:Failing test case|Falsifying example): \w+\(\s+(?:arrays|drawn)=<[^\n]*>,?\s+\)\s*"
+    r"|Highest target score: .* {2}\(label='error bars between gradient and derivative'\)\s*"
+)
+"""Notes of Hypothesis on a test of `gradcheck.given`, whose draw stands as code in the report."""
+
+
 def _notes(error: BaseException) -> list[str]:
-    """What Hypothesis says of an example, without the list of lines of NumPy that it ran."""
+    """What Hypothesis says of an example, without what the report says and lines of NumPy's."""
     kept = []
     explaining = False
     for note in getattr(error, "__notes__", ()):
         explaining = note.startswith("Explanation:") or (explaining and note.startswith(" "))
-        if not explaining:
+        if not explaining and not SAID_ABOVE.fullmatch(note):
             kept.append(note)
     return kept
 

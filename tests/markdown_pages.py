@@ -6,8 +6,9 @@ The languages of blocks, and what is done with them:
   right below shows what it prints. One whose first line is ``# name.py`` becomes that file too.
 - ``console`` has commands after ``$``, which are run beside these files, and what they print. A
   line ``...`` stands for any number of lines.
-- ``sh`` has commands that are not run; their options must exist.
-- ``text``, ``yaml``, ``toml``, ``ini`` and ``json`` are no code of ours.
+- ``sh`` has commands that install things, ``yaml`` and ``ini`` are files of a project: these are
+  put to use by ``tox -e shell``.
+- ``text`` is no code.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ ROOT = Path(__file__).parent.parent
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-INERT = {"text", "yaml", "toml", "ini", "json", "sh"}
-"""Languages of blocks that are not executed."""
+ELSEWHERE = {"text", "yaml", "ini", "sh"}
+"""Languages of blocks that are no code, or are put to use by ``test_shell.py``."""
 
 
 @dataclass(frozen=True)

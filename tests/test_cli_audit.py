@@ -95,8 +95,8 @@ def test_any_tests_are_audited_by_a_run_for_each_mistake(run):
     ("test", "words"),
     [
         ("nothing", "no test calls model_audited:grad: there is nothing to plant a mistake in"),
-        ("red", "tests fail without a mistake, see to it first: "),
-        ("absent", "there are no tests, see to it first: "),
+        ("red", "tests fail without a mistake, see to it first: assert array("),
+        ("absent", "there are no tests, see to it first: 5 deselected"),
     ],
 )
 def test_what_cannot_be_audited_is_explained(test, words, run):

@@ -267,9 +267,9 @@ def test_usage_is_told_with_the_way_to_the_help(argv, words, run):
     code, out, err = run(*argv.split())
 
     assert (code, out) == (2, "")
-    first, second = err.splitlines()
-    assert first.startswith(f"gradcheck: {words}")
-    assert second in ("try `gradcheck --help`", "try `gradcheck layers --help`")
+    (line,) = err.splitlines()
+    assert line.startswith(f"gradcheck: {words}")
+    assert line.endswith(("; try `gradcheck --help`", "; try `gradcheck layers --help`"))
 
 
 def test_interrupt_is_130(run):
@@ -483,3 +483,16 @@ def test_page_is_written_for_a_check(run, folder):
     page = (folder / "page.html").read_text(encoding="utf-8")
     assert "mine:cost mine:twice" in page
     assert "2 times too large" in page
+
+
+@pytest.mark.parametrize(
+    ("grad", "which"), [("grad", r"last of \d+ examples"), ("twice", "simplest example that fails")]
+)
+def test_page_says_which_of_the_examples_it_shows(grad, which, run, folder):
+    pytest.importorskip("jinja2")
+    shapes = ("--shapes", "W: n k; X: k m", "--wrt", "W", "--examples", "4", "--seed", "1")
+
+    run("mine:cost", f"mine:{grad}", *shapes, "--html", "page.html")
+
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert re.search(rf"mine:cost mine:{grad}, the {which}", page)

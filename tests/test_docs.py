@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
-from markdown_pages import INERT, PAGES, ROOT, agree, anchors, blocks, commands, links
+from markdown_pages import ELSEWHERE, PAGES, ROOT, agree, anchors, blocks, commands, links
 from step_size import curve
 
 import backprop
@@ -97,7 +97,7 @@ def test_code_runs_and_prints_what_is_shown(page, shell):
             for command, shown in commands(block.body):
                 check(page, shown, shell(command), f"{place}: {command}")
         else:
-            assert block.language in INERT, f"{place}: unknown language {block.language!r}"
+            assert block.language in ELSEWHERE, f"{place}: unknown language {block.language!r}"
     assert not printed, f"{name_of(page)}: not shown is\n{printed}"
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,25 @@ def test_example_prints_what_the_page_shows(name):
         runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
 
     assert words(printed.getvalue()) == words(shown()[name])
+
+
+EXTRAS = {"jax": "jax", "sklearn": "examples", "torch": "torch"}
+
+
+@pytest.mark.parametrize("name", [name for name, package in NEEDS.items() if package in EXTRAS])
+def test_example_says_which_extra_it_lacks(name, monkeypatch, capsys):
+    for module in [m for m in sys.modules if m.partition(".")[0] == NEEDS[name]]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, NEEDS[name], None)
+
+    with pytest.raises(SystemExit) as exit:
+        runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
+
+    assert exit.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert f"pip install -e '.[{EXTRAS[NEEDS[name]]}]'" in printed.err
 
 
 def shown():

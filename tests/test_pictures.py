@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from gradcheck import check_gradient
 from gradcheck.views.pictures import (
     DARK,
+    EXTRAPOLATED,
     LIGHT,
     SHOWN,
     colours,
@@ -219,6 +220,26 @@ def test_curve_in_words():
     words = curve.described()
     assert words.startswith("how far differences for x are off, by their step; least, ")
     assert f"error bar {curve.bar:.1e}; the analytic value is off by 5.4e-01" in words
+
+
+def test_exact_differences_have_no_dots_and_are_counted():
+    data, curve = curve_of(lambda x: x**2, lambda x: 3 * x, 1.0)
+
+    assert curve.centered == []
+    assert curve.exact == len(data["steps"]) > 9
+    assert f"{curve.exact} differences are the derivative itself" in curve.described()
+    assert curve.analytic == 1
+    assert curve.heights[1] >= 0
+
+
+@pytest.mark.parametrize(("error", "said"), [(1e-3, False), (1e-7, True)])
+def test_words_say_why_a_dot_at_the_chosen_step_is_above_the_bar(error, said):
+    data, _ = curve_of(lambda x: np.sin(x), lambda x: 2 * np.cos(x), 1.0)
+    step = next(h for h in data["steps"] if h < 0.05)
+    curve = step_curve({**data, "step": step, "error": error})
+
+    assert curve.extrapolated == said
+    assert (EXTRAPOLATED in curve.described()) == said
 
 
 @pytest.mark.parametrize("curve", [None, {"numerical": None}])

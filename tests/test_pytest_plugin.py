@@ -415,6 +415,32 @@ def test_explanation_is_left_out_and_what_follows_is_kept(run):
     assert failures(run(failing))[-5:-2] == ["k=4", "", "You can repeat"]
 
 
+def test_report_of_a_drawn_check_has_nothing_of_hypothesis_below_it(run, line_of):
+    square = (
+        "import gradcheck\ndef square(w):\n    return np.sum(w**2)\ndef wrong2(w): return 3 * w"
+    )
+    given = "@few\n@gradcheck.given('w: n', cost=square, grad=wrong2)"
+
+    shown = failures(
+        run(DRAWN, square, given, "def test_it():\n    import hypothesis; hypothesis.note('mine')")
+    )
+
+    assert not [line for line in shown if "arrays=<" in line or "target" in line]
+    # Below the code that repeats the check, what the test itself has noted.
+    assert shown[-4:] == [")", "mine", "", f"test_it.py:{line_of('@few')}: GradientError"]
+
+
+def test_what_a_drawn_check_got_besides_its_arrays_is_shown(run):
+    square = (
+        "import gradcheck\ndef square(w):\n    return np.sum(w**2)\ndef wrong2(w): return 3 * w"
+    )
+    given = "@pytest.mark.parametrize('k', [7])\n@few\n@gradcheck.given('w: n', cost=square, "
+
+    shown = failures(run(DRAWN, square, f"{given}grad=wrong2)", "def test_it(k):\n    pass"))
+
+    assert "    k=7," in shown
+
+
 def test_each_of_several_ways_to_fail_is_shown(run):
     ways = "    gradcheck(*((cost, wrong, x) if k > 5 else (kinked, np.sign, 0 * x)))"
 

@@ -123,8 +123,7 @@ def _command(argv: list[str]) -> tuple[str, list[str]]:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        complain(message)
-        print(f"try `{self.prog} --help`", file=sys.stderr)
+        complain(f"{message}; try `{self.prog} --help`")
         raise SystemExit(2)
 
 

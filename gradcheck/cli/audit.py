@@ -264,4 +264,5 @@ def _last_words(done: subprocess.CompletedProcess[str]) -> str:
     """The line of pytest's output that says most: its error, or the last one."""
     lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("ERROR", "FAILED", "E  "))]
-    return (errors or lines[-1:] or [f"exit code {done.returncode}"])[0]
+    said = (errors or lines[-1:] or [f"exit code {done.returncode}"])[0]
+    return said.removeprefix("E ").strip(" =")

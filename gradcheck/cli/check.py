@@ -133,8 +133,15 @@ def run(options: argparse.Namespace, screen: Screen, *, is_layer: bool = False) 
     screen.tell(text if by_test else in_options(text))
     write_json(options.json, _data(subject, outcome))
     reports = [] if outcome.report is None else [outcome.report]
-    write_html(options.html, {" ".join(subject.targets): reports})
+    write_html(options.html, {" ".join(subject.targets) + _which(outcome): reports})
     return EXIT[outcome.verdict]
+
+
+def _which(outcome: Outcome) -> str:
+    """Of what is drawn, which example is reported."""
+    if outcome.examples and outcome.verdict == Verdict.FAIL:
+        return ", the simplest example that fails"
+    return f", the last of {outcome.examples} examples" if outcome.examples > 1 else ""
 
 
 def tried(

@@ -255,7 +255,7 @@ REASONS = {
     "skipped": Kind(
         "not refined, since its block has failed already",
         "mend the block, and check again",
-        "",
+        "block W: 2 of 6 entries wrong, 1 not decided",
     ),
 }
 """Why an entry is inconclusive."""

@@ -142,11 +142,33 @@ def writable(json: Path | None, html: Path | None) -> None:
             raise InvalidInput(f"{option}: there is no folder {path.parent}")
         if path is not None and path.is_dir():
             raise InvalidInput(f"{option}: {path} is a folder")
+        if path is not None and path != STDOUT and (path.is_file() or not path.exists()):
+            _try_out(option, path)
     special = html is not None and (html == STDOUT or (html.exists() and not html.is_file()))
     if html is not None and not special and html.suffix.lower() not in (".html", ".htm"):
         raise InvalidInput(f"--html: expected a name that ends in .html, got {str(html)!r}")
     if html is not None:
         _html()
+
+
+def _try_out(option: str, path: Path) -> None:
+    """Open a file as if to write, and leave all as it was."""
+    existed = path.exists()
+    with _writing(option, path):
+        path.open("a").close()
+        if not existed:
+            path.unlink()
+
+
+@contextmanager
+def _writing(option: str, path: Path) -> Iterator[None]:
+    """Say of a file that cannot be written what the system says, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInput(
+            f"{option}: {path} cannot be written: {error.strerror or error}; name a file elsewhere"
+        ) from error
 
 
 def write_json(path: Path | None, data: Mapping[str, Any]) -> None:
@@ -163,10 +185,8 @@ def write_json(path: Path | None, data: Mapping[str, Any]) -> None:
     if path == STDOUT:
         print(text)
         return
-    try:
+    with _writing("--json", path):
         path.write_text(f"{text}\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"--json: {error}") from error
 
 
 def write_html(path: Path | None, reports: Mapping[str, Any]) -> None:
@@ -176,10 +196,8 @@ def write_html(path: Path | None, reports: Mapping[str, Any]) -> None:
     if path == STDOUT:
         print(_html().page(reports))
         return
-    try:
+    with _writing("--html", path):
         _html().write(path, reports)
-    except OSError as error:
-        raise InvalidInput(f"--html: {error}") from error
 
 
 def _html() -> Any:

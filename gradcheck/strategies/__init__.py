@@ -20,6 +20,7 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -41,6 +42,7 @@ from gradcheck.strategies.larger import Larger, sizes_in_short
 from gradcheck.strategies.parser import parse
 from gradcheck.strategies.reproduction import assigned, snippet
 from gradcheck.strategies.sizes import Sizes
+from gradcheck.strategies.smaller import MORE, smaller
 from gradcheck.strategies.spec import HUGE, INFINITY, Interval, Spec
 from gradcheck.verdict import Verdict
 from gradcheck.watch import amended
@@ -217,6 +219,9 @@ def given(
 DEADLINE = timedelta(milliseconds=200)
 """Of Hypothesis where nobody sets one: its documentation of `settings.deadline`."""
 
+SETTINGS = "_hypothesis_internal_use_settings"
+"""Attribute of a test of Hypothesis."""
+
 EPS = 2.0**-52
 """Rounding unit of double precision."""
 
@@ -303,8 +308,12 @@ class _Checker:
             return returned
 
         example.__signature__ = signature  # type: ignore[attr-defined]
-        strategy = _arrays(_Described(self.spec, self.sizes, self.scale, _Named))
-        drawing = hypothesis.given(**{drawn: strategy})(example)
+
+        def among(sizes: Sizes) -> Test:
+            strategy = _arrays(_Described(self.spec, sizes, self.scale, _Named))
+            return hypothesis.given(**{drawn: strategy})(example)
+
+        drawing = among(self.sizes)
 
         def run(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
@@ -322,7 +331,10 @@ class _Checker:
             except Exception as error:
                 several = getattr(error, "exceptions", None)
                 if several is None:
-                    raise
+                    smallest = self._smallest(error, run, among, args, kwargs)
+                    if smallest is error:
+                        raise
+                    raise smallest from None
                 for one in several:
                     if isinstance(one, (InvalidInput, GradientError)):
                         one.__traceback__ = None
@@ -342,6 +354,41 @@ class _Checker:
         run.__gradcheck__ = True  # type: ignore[attr-defined]
         run.__dict__.update(self.callables)  # for the code that repeats a check
         return run
+
+    def _smallest(
+        self,
+        error: Exception,
+        test: Test,
+        among: Callable[[Sizes], Test],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> Exception:
+        """A failure of a check, or one at smaller sizes if there is any."""
+        __tracebackhide__ = True
+        tally = _tally.get()
+        failed = tally.failed if tally and isinstance(error, GradientError) else None
+        settings = getattr(test, SETTINGS)
+        if tally is None or failed is None or hypothesis.Phase.shrink not in settings.phases:
+            return error
+
+        def search(sizes: Sizes) -> tuple[Exception, Mapping[str, int]] | None:
+            tally.failed = None
+            try:
+                _few(settings)(among(sizes))(*args, **kwargs)
+            except GradientError as found:
+                return (found, tally.failed.sizes) if tally.failed else None
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # whatever else it is, as a skipped test, the failure remains
+                return None
+            return None
+
+        found = smaller(self.sizes, failed.sizes, search)
+        if found is None and tally.failed is not failed:
+            # The last check that is heard of is that of the failure.
+            with suppress(GradientError):
+                self.check(failed, test)
+        return found or error
 
     def _complete(self, arrays: Mapping[str, Any]) -> Arrays:
         """The arrays with their sizes, also where they come from ``@example(arrays={...})``."""
@@ -366,6 +413,10 @@ class _Checker:
             hypothesis.note(repeated())
             raise
         if report.verdict == Verdict.FAIL:
+            tally = _tally.get()
+            if tally:
+                # What somebody has written down is not to be made smaller.
+                tally.failed = arrays if isinstance(arrays, _Named) else None
             larger = self._larger().says(arrays, report)
             raise GradientError(amended(replace(report, reproduce=repeated(), larger=larger)))
         if report.verdict != Verdict.PASS:
@@ -404,12 +455,22 @@ def _adapt_settings(test: Test) -> None:
     where nobody sets one says nothing. Its last phase would make a hundred failing checks more,
     to find that all the arrays together may not be "any other generated value".
     """
-    name = "_hypothesis_internal_use_settings"
-    settings = getattr(test, name, None)
+    settings = getattr(test, SETTINGS, None)
     if settings:
         deadline = None if settings.deadline == DEADLINE else settings.deadline
         phases = [phase for phase in settings.phases if phase != hypothesis.Phase.explain]
-        setattr(test, name, hypothesis.settings(settings, deadline=deadline, phases=phases))
+        setattr(test, SETTINGS, hypothesis.settings(settings, deadline=deadline, phases=phases))
+
+
+def _few(settings: hypothesis.settings) -> hypothesis.settings:
+    """Settings of a search at smaller sizes; what it finds is no example of the test's own."""
+    return hypothesis.settings(
+        settings,
+        max_examples=MORE * settings.max_examples,
+        database=None,
+        print_blob=False,
+        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+    )
 
 
 class _Tally:
@@ -428,6 +489,7 @@ class _Tally:
         self.simplest: Arrays | None = None
         self.report: GradientReport | None = None
         self.larger: Larger | None = None
+        self.failed: Arrays | None = None
 
     def reject(self, reason: str, arrays: Arrays, report: GradientReport | None) -> None:
         """Count a draw that could not be checked."""

@@ -12,6 +12,7 @@ completed, so that no choice is ever thrown away.
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -123,6 +124,18 @@ class Sizes:
             sizes[name] = among(options)
             chosen(name)
         return {name: self.full(name, sizes) for name in self.names}
+
+    def within(self, most: Mapping[str, int]) -> Sizes | None:
+        """Those of them with which no dimension is larger than said; None if there are none."""
+        narrow = copy.copy(self)
+        narrow.ranges = {
+            name: range(r.start, min(r.stop, most.get(name, r.stop) + 1))
+            for name, r in self.ranges.items()
+        }
+        narrow.options = lru_cache(maxsize=4096)(narrow._options)
+        # With options for the first of those that are linked there are some for the others.
+        firsts = {min(map(self.free.index, self.linked[name])) for name in self.free}
+        return narrow if all(narrow.options(k, ()) for k in firsts) else None
 
     def measured(self, arrays: Mapping[str, Any]) -> dict[str, int]:
         """Sizes of the dimensions in arrays that somebody else has made.

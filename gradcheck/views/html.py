@@ -32,6 +32,7 @@ from gradcheck.views import svg
 from gradcheck.views.audited import AuditView
 from gradcheck.views.pictures import (
     DARK,
+    EXTRAPOLATED,
     LIGHT,
     StepCurve,
     colours,
@@ -531,5 +532,6 @@ def _environment() -> Environment:
     )
     made.filters.update(code=_code, number=_number, shape=_shape)
     made.globals.update(symbols=SYMBOLS, blank=NONE, reasons=REASONS, width=svg.WIDTH)
+    made.globals.update(extrapolated=EXTRAPOLATED)
     made.globals.update(light=colours(LIGHT), dark=colours(DARK))
     return made

@@ -247,6 +247,12 @@ def _spans(lines: NDArray[np.intp], tile: int) -> str:
 
 Points = list[tuple[float, float]]
 
+EXTRAPOLATED = (
+    "at the chosen step the difference alone lies above the bar: the derivative is made of "
+    "several, whose errors cancel"
+)
+"""Of a curve whose dot at the chosen step is not within the bar."""
+
 
 @dataclass(frozen=True)
 class StepCurve:
@@ -270,6 +276,8 @@ class StepCurve:
         How far the analytic value is from the numerical one; at a kink the value itself.
     step : float
         The step that was chosen.
+    exact : int
+        Differences that are the numerical value itself, which a logarithmic axis cannot show.
     """
 
     name: str
@@ -281,11 +289,26 @@ class StepCurve:
     bar: float | None
     analytic: float | None
     step: float
+    exact: int = 0
 
     @property
     def kinked(self) -> bool:
         """Whether there are two slopes, on a linear axis, in place of one error."""
         return bool(self.forward)
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether the difference at the chosen step is off by more than the bar."""
+        if self.kinked or self.bar is None or not self.centered:
+            return False
+        there = min(self.centered, key=lambda point: abs(np.log(point[0] / self.step)))
+        return there[1] > self.bar
+
+    @property
+    def unseen(self) -> str:
+        """What is said of the differences that have no dot."""
+        what = "difference is" if self.exact == 1 else "differences are"
+        return f"{self.exact} {what} the derivative itself, to the last digit"
 
     @property
     def steps(self) -> tuple[float, float]:
@@ -310,15 +333,18 @@ class StepCurve:
                 f"differences for {self.name} by their step: forward and backward ones do not "
                 f"meet but tend to {right:.4g} and {left:.4g}, a kink"
             )
-        step, error = min(self.centered, key=lambda point: point[1])
-        parts = [
-            f"how far differences for {self.name} are off, by their step",
-            f"least, {error:.1e}, at step {step:.1e}",
-        ]
+        parts = [f"how far differences for {self.name} are off, by their step"]
+        if self.exact:
+            parts.append(self.unseen)
+        else:
+            step, error = min(self.centered, key=lambda point: point[1])
+            parts.append(f"least, {error:.1e}, at step {step:.1e}")
         if self.bar is not None:
             parts.append(f"error bar {self.bar:.1e}")
         if self.analytic is not None:
             parts.append(f"the analytic value is off by {self.analytic:.1e}")
+        if self.extrapolated:
+            parts.append(EXTRAPOLATED)
         return "; ".join(parts)
 
 
@@ -350,9 +376,10 @@ def step_curve(curve: Mapping[str, Any] | None) -> StepCurve | None:
     # From the first change that is larger than the one before it, they are changes of noise.
     falling = next((k for k in range(1, len(change)) if change[k][1] > change[k - 1][1]), None)
     falls = [(h, y) for h, y in change[:falling] if y > dict(noise).get(h, 0.0)]
+    off = [(h, abs(v - truth)) for h, v in points("slopes")]
     found = StepCurve(
         name=curve["name"],
-        centered=seen([(h, abs(v - truth)) for h, v in points("slopes")]),
+        centered=seen(off),
         forward=[],
         backward=[],
         rounding=noise,
@@ -360,8 +387,11 @@ def step_curve(curve: Mapping[str, Any] | None) -> StepCurve | None:
         bar=curve["error"] or None,
         analytic=None if claim is None else abs(claim - truth) or None,
         step=curve["step"],
+        exact=len(off) - len(seen(off)),
     )
-    return found if len(found.centered) > 1 else None
+    # With no dots there are still the noise, and how far the analytic value is off.
+    shown = len(found.centered) > 1 or (len(off) > 1 and noise and found.analytic)
+    return found if shown else None
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:
