@@ -167,8 +167,11 @@ def flatten(params: Any, root: str = ROOT) -> tuple[Layout, NDArray[Any]]:
         below = children(node)
         if below is not None:
             makers = [walk(child, (*path, key)) for key, child in below]
+            kind = type(node)
+            if kind is dict:  # by far the most frequent, and built at every evaluation
+                keyed = list(zip(node, makers, strict=True))
+                return lambda x: {key: make(x) for key, make in keyed}
             if isinstance(node, tuple):
-                kind = type(node)
                 return lambda x: tuple.__new__(kind, [make(x) for make in makers])
             return lambda x: rebuilt(node, [make(x) for make in makers])
         name = path_name(path) if path else root
