@@ -389,6 +389,4 @@ def test_notebooks_without_jinja_get_the_short_text(monkeypatch):
 def test_caption_says_of_exact_differences_that_no_dot_shows_them():
     text = Tree(html.page(report_of("kink beside"))).text
 
-    assert (
-        "differences are the derivative itself, to the last digit, which no dot" in text
-    )
+    assert "differences are the derivative itself, to the last digit, which no dot" in text
