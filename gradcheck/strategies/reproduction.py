@@ -9,18 +9,25 @@ arrays = {
 
 A callable is written as what leads to it from a module: its name, that of the object of which it
 is a method, or else the test, which keeps what it checks as its attributes. Only what does lead
-to it is written; of what nothing leads to, a remark says that it is the user's to define.
+to it is written. Of what nothing leads to, the source is written, if it needs nothing but modules;
+or else a remark says that it is the user's to define.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
+import dis
+import inspect
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
+
+import numpy as np
 
 from gradcheck.calls import Plan
 from gradcheck.strategies.domains import Arrays, code_of
@@ -142,9 +149,51 @@ def callables_in_code(
         *(f"sys.path.insert(0, {folder!r})  # from where the test was run" for folder in folders),
         *(f"from {m} import {', '.join(dict.fromkeys(imports[m]))}" for m in imports),
         *([f"# paste this below the definition of {_listed(here)}"] if here else []),
-        *(f"# define `{role}` first: {_told(callables[role])}" for role in lost),
+        *(line for role in lost for line in _definition(role, callables[role], {*TAKEN, *names})),
         "",
     ]
+
+
+def _definition(role: str, thing: Any, taken: set[str]) -> list[str]:
+    """Lines that define a local function anew, or a remark that it is the user's to define."""
+    source = _source(thing)
+    if source is None or {thing.__name__} & (taken - {role}):
+        return [f"# define `{role}` first: {_told(thing)}"]
+    imports = [
+        f"import {thing.__globals__[name].__name__} as {name}"
+        for name in sorted(_globals(thing.__code__) & {*thing.__globals__} - {"np"})
+    ]
+    renamed = [] if thing.__name__ == role else [f"{role} = {thing.__name__}"]
+    return [*imports, "", source, *renamed]
+
+
+def _source(thing: Any) -> str | None:
+    """Source of a function that needs nothing but modules."""
+    if not isinstance(thing, FunctionType) or thing.__closure__:
+        return None
+    around = {"np": np, **{n: thing.__globals__.get(n, n) for n in _globals(thing.__code__)}}
+    own = {name for name, value in around.items() if hasattr(builtins, name) and value is name}
+    modules = {name for name, value in around.items() if isinstance(value, ModuleType)}
+    if around.keys() != own | modules or around["np"] is not np or modules & {*TAKEN} - {"np"}:
+        return None
+    try:
+        source = textwrap.dedent(inspect.getsource(thing)).rstrip()
+        (tree,) = ast.parse(source).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    if not isinstance(tree, ast.FunctionDef):
+        return None
+    # What stands in its head is evaluated where it is defined.
+    head = [*tree.decorator_list, tree.args, *([tree.returns] if tree.returns else [])]
+    named = {node.id for part in head for node in ast.walk(part) if isinstance(node, ast.Name)}
+    return None if named - {"np"} else source
+
+
+def _globals(code: CodeType) -> set[str]:
+    """Names that code takes from its module, also in functions within it."""
+    inner = [_globals(const) for const in code.co_consts if isinstance(const, CodeType)]
+    here = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    return here.union(*inner)
 
 
 def _listed(names: Sequence[str]) -> str:
