@@ -127,20 +127,40 @@ assert_gradient(
     )
 
 
-SCALE = 2.0
+HERE = 2.0
+
+
+def scaled(by):
+    def function(x):
+        return by * np.sum(x)
+
+    return function
+
+
+def test_values_of_one_name_do_not_meet():
+    def unknown():
+        pass
+
+    once = snippet_of(unknown, cost=scaled(2.0), grad=scaled(2.0))
+    code = snippet_of(unknown, cost=scaled(2.0), grad=scaled(3.0))
+
+    assert once.count("by = 2.0") == code.count("by = 2.0") == 1
+    assert "grad = function" in once
+    assert "# define `grad` first: scaled.<locals>.function" in code
 
 
 def local_functions():
-    scale = 2.0
+    def helper(x):
+        return x
 
     def closed(x):
-        return scale * np.sum(x)
+        return helper(np.sum(x))
 
     def of_module(x):
-        return SCALE * np.sum(x)
+        return power(x)
 
-    def with_default(x, scale=SCALE):
-        return scale * np.sum(x)
+    def with_default(x, scale=HERE):
+        return scale
 
     @partial(partial)
     def decorated(x):
@@ -153,7 +173,7 @@ def local_functions():
 
 
 @pytest.mark.parametrize("k", range(5))
-def test_local_function_that_needs_more_than_modules_is_the_users_to_define(k):
+def test_local_function_that_needs_others_is_the_users_to_define(k):
     cost = local_functions()[k]
 
     def unknown():
@@ -301,11 +321,13 @@ class TestClass:
 
 
 def local():
+    scale, weights = 1.5, np.array([[1.0]])
+
     def cost(W, X, factor=1.0):
         return factor * np.sum((W @ X) ** 2)
 
     def triple(W, X):
-        return 3 * (W @ X) @ X.T * len(paths.basename("/x"))
+        return scale * 2 * (W @ X) @ X.T * len(paths.basename("/x")) * weights[0, 0]
 
     @given(cost=cost, grad=triple)
     def test():
