@@ -419,7 +419,7 @@ def test_report_of_a_drawn_check_has_nothing_of_hypothesis_below_it(run, line_of
     square = (
         "import gradcheck\ndef square(w):\n    return np.sum(w**2)\ndef wrong2(w): return 3 * w"
     )
-    given = "@few\n@gradcheck.given('w: n', cost=square, grad=wrong2)"
+    given = "@settings(few, print_blob=False)\n@gradcheck.given('w: n', cost=square, grad=wrong2)"
 
     shown = failures(
         run(DRAWN, square, given, "def test_it():\n    import hypothesis; hypothesis.note('mine')")
@@ -427,7 +427,7 @@ def test_report_of_a_drawn_check_has_nothing_of_hypothesis_below_it(run, line_of
 
     assert not [line for line in shown if "arrays=<" in line or "target" in line]
     # Below the code that repeats the check, what the test itself has noted.
-    assert shown[-4:] == [")", "mine", "", f"test_it.py:{line_of('@few')}: GradientError"]
+    assert shown[-4:] == [")", "mine", "", f"test_it.py:{line_of('@settings(few')}: GradientError"]
 
 
 def test_what_a_drawn_check_got_besides_its_arrays_is_shown(run):

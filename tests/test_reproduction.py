@@ -127,6 +127,64 @@ assert_gradient(
     )
 
 
+HERE = 2.0
+
+
+def scaled(by):
+    def function(x):
+        return by * np.sum(x)
+
+    return function
+
+
+def test_values_of_one_name_do_not_meet():
+    def unknown():
+        pass
+
+    once = snippet_of(unknown, cost=scaled(2.0), grad=scaled(2.0))
+    code = snippet_of(unknown, cost=scaled(2.0), grad=scaled(3.0))
+
+    assert once.count("by = 2.0") == code.count("by = 2.0") == 1
+    assert "grad = function" in once
+    assert "# define `grad` first: scaled.<locals>.function" in code
+
+
+def local_functions():
+    def helper(x):
+        return x
+
+    def closed(x):
+        return helper(np.sum(x))
+
+    def of_module(x):
+        return power(x)
+
+    def with_default(x, scale=HERE):
+        return scale
+
+    @partial(partial)
+    def decorated(x):
+        return np.sum(x)
+
+    def arrays(x):
+        return np.sum(x)
+
+    return [closed, of_module, with_default, decorated, arrays]
+
+
+@pytest.mark.parametrize("k", range(5))
+def test_local_function_that_needs_others_is_the_users_to_define(k):
+    cost = local_functions()[k]
+
+    def unknown():
+        pass
+
+    code = snippet_of(unknown, cost=cost)
+
+    assert f"# define `cost` first: {getattr(cost, '__qualname__', 'partial')}" in code
+    assert "return" not in code
+
+
 def test_what_cannot_be_written_is_named():
     def local():
         pass
@@ -208,6 +266,7 @@ model = Model()
 """,
     "tests/test_model.py": """
 from functools import partial
+import os.path as paths
 import numpy as np
 import gradcheck
 from model import Model, model
@@ -259,6 +318,25 @@ class TestClass:
     @given(cost=make(2), grad=wrong)
     def test_inside(self):
         pass
+
+
+def local():
+    scale, weights = 1.5, np.array([[1.0]])
+
+    def cost(W, X, factor=1.0):
+        return factor * np.sum((W @ X) ** 2)
+
+    def triple(W, X):
+        return scale * 2 * (W @ X) @ X.T * len(paths.basename("/x")) * weights[0, 0]
+
+    @given(cost=cost, grad=triple)
+    def test():
+        pass
+
+    return test
+
+
+test_local = local()
 """,
 }
 
@@ -296,6 +374,7 @@ def project(tmp_path_factory):
         ("test_lambda", "test_lambda.cost, test_lambda.grad"),
         ("test_closure", "test_closure.cost, wrong"),
         ("test_inside", "TestClass.test_inside.cost, wrong"),
+        ("test_local", "cost, grad"),
     ],
 )
 def test_the_code_runs_in_another_process_whatever_the_callables_are(name, called, project):

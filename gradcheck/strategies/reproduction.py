@@ -9,18 +9,25 @@ arrays = {
 
 A callable is written as what leads to it from a module: its name, that of the object of which it
 is a method, or else the test, which keeps what it checks as its attributes. Only what does lead
-to it is written; of what nothing leads to, a remark says that it is the user's to define.
+to it is written. Of a function that nothing leads to the source is written, with the modules and
+plain values that it needs; if it needs more, a remark says that it is the user's to define.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
+import dis
+import inspect
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
+
+import numpy as np
 
 from gradcheck.calls import Plan
 from gradcheck.strategies.domains import Arrays, code_of
@@ -32,6 +39,9 @@ ORIGIN = "gradcheck_origin"
 
 WIDTH = 86
 """Columns of a call that is not broken."""
+
+FEW = 100
+"""Entries of an array that a line of code may have."""
 
 OURS = {"assert_gradient": "gradcheck", "assert_vjp": "gradcheck", "plan": "gradcheck.calls"}
 """What the code needs of this package, and its modules."""
@@ -142,9 +152,67 @@ def callables_in_code(
         *(f"sys.path.insert(0, {folder!r})  # from where the test was run" for folder in folders),
         *(f"from {m} import {', '.join(dict.fromkeys(imports[m]))}" for m in imports),
         *([f"# paste this below the definition of {_listed(here)}"] if here else []),
-        *(f"# define `{role}` first: {_told(callables[role])}" for role in lost),
+        *_definitions(
+            {role: callables[role] for role in lost},
+            {*TAKEN, *(name.partition(".")[0] for pair in names.items() for name in pair)},
+        ),
         "",
     ]
+
+
+def _definitions(lost: Mapping[str, Any], taken: set[str]) -> Iterator[str]:
+    """Lines that define functions anew, or remarks that they are the user's to define."""
+    given: dict[str, str] = {}
+    for role, thing in lost.items():
+        values, source = _source(thing)
+        own = getattr(thing, "__name__", "")
+        met = {name for name, line in values.items() if given.get(name, line) != line}
+        if not source or met or {own, *values} & (taken - {role, "np"}):
+            yield f"# define `{role}` first: {_told(thing)}"
+            continue
+        yield from (line for name, line in values.items() if line and name not in given)
+        given |= values
+        yield from ["", source, *([] if own == role else [f"{role} = {own}"])]
+
+
+def _source(thing: Any) -> tuple[dict[str, str], str]:
+    """Lines for what a function needs, by name, and its source; empty if that is not enough."""
+    if not isinstance(thing, FunctionType):
+        return {}, ""
+    try:
+        closed = zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True)
+        around = {name: cell.cell_contents for name, cell in closed}
+        source = textwrap.dedent(inspect.getsource(thing)).rstrip()
+        (tree,) = ast.parse(source).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return {}, ""
+    for name in sorted(_globals(thing.__code__)):
+        around[name] = thing.__globals__.get(name, getattr(builtins, name, object))
+    lines = {name: _assigned(name, value) for name, value in around.items()}
+    known = {name: line for name, line in lines.items() if line is not None}
+    if len(known) < len(lines) or not isinstance(tree, ast.FunctionDef):
+        return {}, ""
+    # What stands in its head is evaluated where it is defined.
+    head = [*tree.decorator_list, tree.args, *([tree.returns] if tree.returns else [])]
+    named = {node.id for part in head for node in ast.walk(part) if isinstance(node, ast.Name)}
+    return ({}, "") if named - {"np"} else (known, source)
+
+
+def _assigned(name: str, value: Any) -> str | None:
+    """A line that gives a value its name, empty if it has it anyway; None if there is none."""
+    if (value is np and name == "np") or value is getattr(builtins, name, builtins):
+        return ""
+    if isinstance(value, ModuleType):
+        return f"import {value.__name__} as {name}"
+    plain = _is_literal(value) or (isinstance(value, np.ndarray) and value.size <= FEW)
+    return f"{name} = {code_of(value, len(name) + 3)}" if plain else None
+
+
+def _globals(code: CodeType) -> set[str]:
+    """Names that code takes from its module, also in functions within it."""
+    inner = [_globals(const) for const in code.co_consts if isinstance(const, CodeType)]
+    here = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    return here.union(*inner)
 
 
 def _listed(names: Sequence[str]) -> str:
