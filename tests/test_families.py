@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from gradcheck import Verdict, check_gradient
 
-DRAWS = max(1, settings.default.max_examples // 50)
+DRAWS = max(1, settings.default.max_examples // 100)
 """Of each family; in step with the examples of the profile that was chosen."""
 
 UNDECIDABLE = {"fixed_point_solver", "conjugate_gradient_solver", "own_scales"}
