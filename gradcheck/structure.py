@@ -341,7 +341,7 @@ def _recognised(
         return array.T
     if axis is not None:
         return array.sum(axis=axis).reshape(block.shape)
-    if code == "scalar-bias":
+    if code == "scalar-bias" or array.size == 1 < block.size:
         return np.full(block.shape, array.item())
     return array.reshape(block.shape) if array.size == np.prod(block.shape) else None
 
