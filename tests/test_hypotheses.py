@@ -421,3 +421,11 @@ def test_a_right_total_tells_of_another_axis_only_if_that_is_as_long(m, told):
     names = Names(data=(("X", np.ones((3, m))),), examples=frozenset({m}))
 
     assert kinds(claim, Setting(names), truth=truth, at=AT[0], bar=BAR[0]) == told
+
+
+def test_two_entries_of_other_signs_tell_nothing_of_a_penalty_of_signs():
+    truth, at, bar = np.array([0.3, -1.2]), np.array([0.5, -0.7]), BAR[0, :2]
+
+    reversed_ = kinds(truth[::-1], truth=truth, at=at, bar=bar)
+
+    assert not any(kind.startswith("regulariser") for kind in reversed_)
