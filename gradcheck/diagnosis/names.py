@@ -110,7 +110,7 @@ class Names:
         dimensions : mapping of str to int, optional
             The user's own names of sizes; others are then not looked for.
         """
-        held = [*_arguments(cost, args), *_held(cost, DEPTH)]
+        held = [*arguments(cost, args), *_held(cost, DEPTH)]
         data = _distinct([(n, v) for n, v in held if isinstance(v, np.ndarray) and v.ndim])
         scalars = _distinct([(name, float(v)) for name, v in held if _is_scalar(v)])
         inner = {size for _, shape in params for size in shape}
@@ -319,7 +319,7 @@ def _products(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, int]]:
             yield f"{n} * {k}, axes {i} and {j} of {name}", n * k
 
 
-def _arguments(
+def arguments(
     cost: Callable[..., Any], args: tuple[Any, ...], first: int = 1
 ) -> Iterator[tuple[str, Any]]:
     """Arrays and numbers in `args`, by the names that `cost` has from its `first` argument on."""
@@ -337,7 +337,7 @@ def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if depth == 0:
         return
     if isinstance(function, functools.partial):
-        yield from _arguments(function.func, function.args, first=0)
+        yield from arguments(function.func, function.args, first=0)
         # What is given here stands before the defaults that it replaces.
         for name, value in function.keywords.items():
             yield from _leaves(name, value)

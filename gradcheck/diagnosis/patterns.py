@@ -24,7 +24,16 @@ from gradcheck.diagnosis.names import CLOSE
 from gradcheck.diagnosis.suspect import Array, Guess, Setting, Suspect
 from gradcheck.verdict import FLOOR
 
-__all__ = ["PLACES", "at_kinks", "of_example", "patterns", "unexplained", "unmeasured", "where"]
+__all__ = [
+    "PLACES",
+    "at_kinks",
+    "of_example",
+    "of_stand_in",
+    "patterns",
+    "unexplained",
+    "unmeasured",
+    "where",
+]
 
 PLACES = {"unexplained", "single-entry", "single-row", "single-column"}
 """Kinds that say where a mistake is, and not what it is."""
@@ -40,6 +49,9 @@ def patterns(suspect: Suspect, setting: Setting) -> list[Guess]:
     """Mistakes in a part of the block, or in one example; else the residual's own pattern."""
     found = list(_in_part(suspect, setting))
     if not found:
+        ignored = list(of_stand_in(suspect, setting))
+        if ignored:
+            return ignored
         seen = _of_data(suspect, setting)
         told = list(of_example(suspect, setting, seen[1] if seen else None))
         if seen and told and seen[1] == told[0][1]:
@@ -238,6 +250,40 @@ def _one_example(suspect: Suspect, words: str, spare: float) -> Guess:
     return Guess("single-example", words, suspect.claim, suspect.bar, free=float(apart - spare))
 
 
+def _ways(suspect: Suspect) -> Array:
+    """One direction in a block, or two if it has several entries."""
+    rng, several = np.random.default_rng(0), min(2, suspect.claim.size)
+    sizes = rng.choice([-1.0, 1.0], (several, *suspect.shape))
+    ways: Array = sizes * rng.uniform(0.5, 1.5, (several, *suspect.shape))
+    return ways
+
+
+def of_stand_in(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """The gradient of the cost without one of its arguments."""
+    stand_ins = setting.stand_ins
+    if stand_ins is None or np.iscomplexobj(suspect.claim) or not suspect.known.all():
+        return
+    ways = _ways(suspect)
+    for stand_in in list(stand_ins.tried):
+        # Most are ruled out by the first direction.
+        for way in ways:
+            found = stand_ins.slopes(suspect.name, way[None], stand_in)
+            if found is None:
+                return
+            (slope,), (error,) = found
+            claim, size = np.sum(way * suspect.claim), np.sum(np.abs(way * suspect.claim))
+            apart = abs(claim - np.sum(way * suspect.truth)) > 4 * error
+            if not (apart and abs(claim - slope) <= 2 * error + FLOOR * size):
+                break
+        else:
+            stand_ins.found(stand_in)
+            words = f"is right for the cost {stand_in.words}"
+            apart = np.count_nonzero(suspect.wrong & suspect.known)
+            free = float(apart - len(ways))
+            yield Guess("argument-ignored", words, suspect.claim, suspect.bar, free=free)
+            return
+
+
 def of_example(
     suspect: Suspect, setting: Setting, first: int | None = None
 ) -> Iterator[tuple[Guess, int]]:
@@ -245,12 +291,11 @@ def of_example(
 
     Where it is known which is off, that is the `first` one tried.
     """
-    examples, shape = setting.examples, suspect.shape
+    examples = setting.examples
     if examples is None or np.iscomplexobj(suspect.claim) or not suspect.known.all():
         return
-    rng = np.random.default_rng(0)
-    several = min(2, suspect.claim.size)
-    ways = rng.choice([-1.0, 1.0], (several, *shape)) * rng.uniform(0.5, 1.5, (several, *shape))
+    ways = _ways(suspect)
+    several = len(ways)
 
     def along(array: Array, ways: Array = ways) -> Array:
         total: Array = (ways * array).reshape(several, -1).sum(axis=1)
