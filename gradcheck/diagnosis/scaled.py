@@ -49,8 +49,11 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     if not counts and not setting.names.data:
         # Of a cost without data, the parameters themselves may count what is summed over.
         counts = counted(setting.names.of_size, *OF_OTHERS)
-    yield from counts
     rest = [name for name in named if not counts or name in SIMPLE.values()]
+    # A 2 is that of a square before it is a size of what is summed over.
+    late = bool(rest) and not examples
+    if not late:
+        yield from counts
     if rest:
         evidence = f"is {size}; {'; or '.join(rest[:2])}"
         yield Guess("constant-ratio", evidence, predicted, width, free=0.5)
@@ -58,6 +61,8 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             yield Guess("sign", evidence, predicted, width, free=0.5)
         elif not counts and setting.names.data:
             yield from counted(setting.names.of_size, *OF_OTHERS)
+        if late:
+            yield from counts
     elif counts and not examples:
         # A size that a factor is by chance is none that is summed over.
         yield replace(counts[0], kind="constant-ratio", hint="")
