@@ -429,3 +429,17 @@ def test_two_entries_of_other_signs_tell_nothing_of_a_penalty_of_signs():
     reversed_ = kinds(truth[::-1], truth=truth, at=at, bar=bar)
 
     assert not any(kind.startswith("regulariser") for kind in reversed_)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ((("columns of X", 7), ("rows of W", 4)), {"sum-for-mean"}),
+        ((("columns of X", 7), ("rows of W", 7)), {"sum-for-mean", "constant-ratio"}),
+        ((("m", 7), ("n", 7)), {"sum-for-mean", "constant-ratio"}),
+    ],
+)
+def test_number_of_examples_that_is_another_size_too_leaves_two_kinds(sizes, told):
+    setting = Setting(Names(sizes=sizes, examples=frozenset({7})), others={"W": suspect(7 * TRUTH)})
+
+    assert kinds(7 * TRUTH, setting) == told

@@ -16,7 +16,7 @@ import dis
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set, Sized
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -155,6 +155,15 @@ class Names:
     def of_size(self, factor: float, close: float = CLOSE) -> list[str]:
         """The name of a size, above 2, that is `factor`: ``["5 = rows of W"]``."""
         return self._equal_to(factor, {n for _, n in self.sizes if n > 2}, close)
+
+    def is_size_of(self, blocks: Collection[str], factor: float, close: float = CLOSE) -> bool:
+        """Whether a parameter has a size that is `factor`, or the user has a name for one."""
+        ends = tuple(f" of {block}" for block in blocks)
+        return any(
+            abs(factor - n) <= close * n
+            for name, n in self.sizes
+            if name.endswith(ends) or (" of " not in name and name not in EXAMPLES)
+        )
 
     def _equal_to(self, factor: float, sizes: Set[int], close: float) -> list[str]:
         found = sorted(n for n in sizes if abs(factor - n) <= close * n)

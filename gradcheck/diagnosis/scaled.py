@@ -63,7 +63,7 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             yield from counted(setting.names.of_size, *OF_OTHERS)
         if late:
             yield from counts
-    elif counts and not examples:
+    elif counts and (not examples or _is_other_size(float(np.real(c)), close, setting)):
         # A size that a factor is by chance is none that is summed over.
         yield replace(counts[0], kind="constant-ratio", hint="")
     elif not counts:
@@ -78,6 +78,11 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         ):
             if 2.5 < n < 100 and abs(n - np.round(n)) <= close * n:
                 yield Guess(kind, f"is {size}", predicted, width, free=free, hint=hint)
+
+
+def _is_other_size(c: float, close: float, setting: Setting) -> bool:
+    """Whether a number of examples, or its inverse, is a size of a parameter as well."""
+    return any(setting.names.is_size_of(setting.others, x, close) for x in (c, 1 / c))
 
 
 def _is_round(x: float) -> bool:
