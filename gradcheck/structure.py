@@ -240,6 +240,7 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         find(
             "missing-block",
             f"the gradient has no `{block.name}`, expected shape {block.shape}",
+            "it was left out where it is returned, or has another name there",
             remedy=f"return it under the name `{block.name}` or `d{block.name}`",
         )
         return
@@ -275,7 +276,11 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         if block.is_complex:
             note = "the gradient of a real cost by a complex parameter z is dJ/dRe z + i dJ/dIm z"
         elif array.dtype.kind == "c":
+            note = "complex numbers on the way, as of np.fft or of a root of what is negative"
             remedy = "the gradient by a real parameter is real"
+        else:
+            note = "a comparison gives truth values, which say where and not how much"
+            remedy = "multiply what is due by them, or make them floats"
         find("dtype", f"`{label}` has dtype {array.dtype}, expected {block.dtype}", note, remedy)
         return
     if array.dtype.kind in "iu":
@@ -445,10 +450,13 @@ def _shape_story(block: Block, label: str, came: tuple[int, ...]) -> tuple[str, 
     if column and len(came) == 2 and came[0] == due[0]:
         return "not-summed", grows, sum_with
     if len(due) == 2 and came == due[::-1]:
-        return "transposed", "", SHAPE_DUE
+        return "transposed", "rows and columns are exchanged", SHAPE_DUE
     if row and came[1:] == (1,):
         return "wrong-shape", grows, f"{sum_with}, which leaves one column for each unit"
-    return "wrong-shape", grows, SHAPE_DUE
+    if int(np.prod(came)) == int(np.prod(due)):
+        note = "; ".join(filter(None, ("a reshape or ravel was not undone", grows)))
+        return "wrong-shape", note, f"reshape to {due}"
+    return "wrong-shape", grows or "an axis was summed over, cut or added on the way", SHAPE_DUE
 
 
 def of_emptiness(block: Block) -> Finding:
