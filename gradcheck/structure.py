@@ -19,6 +19,7 @@ from gradcheck.parameters import Block, Key, Layout, children, path_name
 
 __all__ = [
     "SHAPES",
+    "SHAPE_CAUSE",
     "SHAPE_DUE",
     "Claim",
     "axis_of_examples",
@@ -396,8 +397,9 @@ def of_right_values(findings: Sequence[Finding], block: str) -> list[Finding]:
     ]
 
 
+SHAPE_CAUSE = "an axis was summed over, cut or added on the way"
 SHAPE_DUE = "a gradient has the shape of its parameter"
-"""Help where nothing more is known of a wrong shape."""
+"""Note and help where nothing more is known of a wrong shape."""
 
 SHAPES = ("rank-1", "row-vector", "scalar-bias", "not-summed", "transposed", "wrong-shape")
 """Codes of findings about a wrong shape."""
@@ -456,7 +458,7 @@ def _shape_story(block: Block, label: str, came: tuple[int, ...]) -> tuple[str, 
     if int(np.prod(came)) == int(np.prod(due)):
         note = "; ".join(filter(None, ("a reshape or ravel was not undone", grows)))
         return "wrong-shape", note, f"reshape to {due}"
-    return "wrong-shape", grows or "an axis was summed over, cut or added on the way", SHAPE_DUE
+    return "wrong-shape", grows or SHAPE_CAUSE, SHAPE_DUE
 
 
 def of_emptiness(block: Block) -> Finding:

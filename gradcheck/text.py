@@ -23,7 +23,7 @@ from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.findings import Finding, some
-from gradcheck.structure import SHAPE_DUE
+from gradcheck.structure import SHAPE_CAUSE, SHAPE_DUE
 from gradcheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -242,9 +242,12 @@ def _repeats(cause: Diagnosis, before: Diagnosis) -> bool:
 
 
 def _worded(finding: Finding, causes: Sequence[Diagnosis]) -> Finding:
-    """The finding without the help that any wrong shape has, where a cause has its own."""
-    helped = any(c.block == finding.block or c.kind == "swapped" for c in causes)
-    return replace(finding, help="") if helped and finding.help == SHAPE_DUE else finding
+    """The finding without what is said of any wrong shape, where a cause says more."""
+    if finding.help != SHAPE_DUE:
+        return finding
+    if not any(c.block == finding.block or c.kind == "swapped" for c in causes):
+        return finding
+    return replace(finding, note=finding.note.replace(SHAPE_CAUSE, ""), help="")
 
 
 def _share(cause: Diagnosis) -> str:

@@ -323,4 +323,5 @@ def test_blocks_of_other_shapes_that_are_exchanged_are_one_mistake():
     (diagnosis,) = report.diagnoses
     assert (diagnosis.kind, diagnosis.block) == ("swapped", "a")
     assert "has the shape of its parameter" not in str(report)
+    assert "on the way" not in str(report)
     assert "exchange them where they are returned" in str(report)
