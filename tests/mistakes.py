@@ -1011,7 +1011,7 @@ MISTAKES = (
         f.poisson_regression,
         "counts forgotten in dw",
         edit("dw = X.T @ r", "dw = X.T @ rate / m"),
-        {"unexplained"},
+        {"argument-ignored", "unexplained"},
         "w",
     ),
     Mistake(

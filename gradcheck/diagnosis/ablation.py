@@ -140,11 +140,14 @@ class StandIn:
     value : object
     words : str
         What the cost is then, such as ``without `offset```.
+    late : bool
+        Whether it is tried after the examples: one rarely leaves out outputs, or a number.
     """
 
     place: int
     value: Any
     words: str
+    late: bool
 
 
 class StandIns:
@@ -175,7 +178,7 @@ class StandIns:
         point : Point
         limit : int
         """
-        found: list[tuple[bool, StandIn]] = []
+        tried = []
         for place, value in enumerate(cost.args):
             alone = arguments(cost.call, (*[None] * place, value))
             name = next((name for name, leaf in alone if leaf is value), "")
@@ -184,10 +187,10 @@ class StandIns:
                 (1.0, f"with 1 in place of `{name}`"),
             ):
                 if name and _may_stand(value, number):
-                    instead = number if np.ndim(value) == 0 else np.full_like(value, number)
-                    last = name.lower() in TARGETS
-                    found.append((last, StandIn(place, instead, words)))
-        tried = [stand_in for _, stand_in in sorted(found, key=lambda pair: pair[0])]
+                    single = np.ndim(value) == 0
+                    instead = number if single else np.full_like(value, number)
+                    late = single or name.lower() in TARGETS
+                    tried.append(StandIn(place, instead, words, late))
         return cls(cost, point, tried, limit)
 
     def found(self, stand_in: StandIn) -> None:
