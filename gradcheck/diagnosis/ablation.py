@@ -137,7 +137,8 @@ class StandIn:
     ----------
     place : int
         Of the argument.
-    value : object
+    number : float
+        0 or 1.
     words : str
         What the cost is then, such as ``without `offset```.
     late : bool
@@ -145,9 +146,15 @@ class StandIn:
     """
 
     place: int
-    value: Any
+    number: float
     words: str
     late: bool
+
+    def of(self, args: Sequence[Any]) -> list[Any]:
+        """The arguments with the number in place of one of them."""
+        value = args[self.place]
+        instead = self.number if np.ndim(value) == 0 else np.full_like(value, self.number)
+        return [instead if k == self.place else other for k, other in enumerate(args)]
 
 
 class StandIns:
@@ -187,10 +194,8 @@ class StandIns:
                 (1.0, f"with 1 in place of `{name}`"),
             ):
                 if name and _may_stand(value, number):
-                    single = np.ndim(value) == 0
-                    instead = number if single else np.full_like(value, number)
-                    late = single or name.lower() in TARGETS
-                    tried.append(StandIn(place, instead, words, late))
+                    late = np.ndim(value) == 0 or name.lower() in TARGETS
+                    tried.append(StandIn(place, number, words, late))
         return cls(cost, point, tried, limit)
 
     def found(self, stand_in: StandIn) -> None:
@@ -204,8 +209,11 @@ class StandIns:
         """
         if self.cost.evaluations + 4 * len(ways) > self.limit:
             return None
-        args = [stand_in.value if k == stand_in.place else v for k, v in enumerate(self.cost.args)]
-        return _slopes(self.cost, self.point, args, block, ways)
+        return _slopes(self.cost, self.point, stand_in.of(self.cost.args), block, ways)
+
+
+LONG = 1000
+"""Entries of a matrix that are looked at first."""
 
 
 def _may_stand(value: Any, number: float) -> bool:
@@ -219,11 +227,11 @@ def _may_stand(value: Any, number: float) -> bool:
         return False
     if value.dtype.kind in "iu" and value.max() > 1:
         return False  # most often places in another array
-    factor = bool((value >= 0).all())
     vector = max(value.shape) == value.size
-    switch = bool(np.isin(value, (0, 1)).all())
-    if (value == number).all() or not (vector or switch):
+    switch = all(np.isin(part, (0, 1)).all() for part in (value.flat[:LONG], value))
+    if not (vector or switch) or (value == number).all():
         return False
+    factor = bool((value >= 0).all())
     return factor if number else not factor or vector
 
 
