@@ -184,7 +184,8 @@ def _found(
                 None,
                 "error",
                 f"{place} is {describe(gradient)}, expected {wanted}",
-                help="return the gradient in the structure of the parameters",
+                "what is found by name cannot be told by its place, nor an array from several",
+                "return the gradient in the structure of the parameters",
             )
         )
         return None
@@ -253,7 +254,8 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         find(
             "wrong-type",
             f"`{label}` is {describe(leaf)}, expected a numpy array of shape {block.shape}",
-            remedy="sparse or wrapped arrays need a call such as .toarray() or .numpy()",
+            "text, objects, masked and sparse arrays are no plain arrays of numbers",
+            "sparse or wrapped arrays need a call such as .toarray() or .numpy()",
         )
         return
     array = np.asarray(leaf)
@@ -312,7 +314,8 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
             "not-finite",
             f"`{label}` is not finite in {bad.size} of {flat.size} entries, the first being "
             f"`{block.entry(int(bad[0]))}` = {flat[bad[0]]}",
-            remedy="look for a division by zero, an overflow, or the log or root of 0",
+            "a division by zero, an overflow, or the log or root of 0 gives such values",
+            "write that in a stable form, such as np.logaddexp(0, z) for log(1 + exp(z))",
         )
     claim.values[block.name] = flat.astype(np.result_type(flat.dtype, np.float64))
     # Among subnormal numbers the rounding unit does not shrink with what it belongs to.

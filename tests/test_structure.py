@@ -186,6 +186,7 @@ def cases() -> dict[str, Case]:
         ),
         "wrong-structure": Case(
             "error[wrong-structure]: the gradient is a list of length 2, expected dict of W1, b1\n"
+            "  note: what is found by name cannot be told by its place, nor an array from several\n"
             "  help: return the gradient in the structure of the parameters",
             None,
             lambda p: list(right(p).values()),
@@ -193,6 +194,7 @@ def cases() -> dict[str, Case]:
         "wrong-structure inside": Case(
             "error[wrong-structure]: `net` is an array of shape (4, 3) and dtype float64, "
             "expected dict of net.W1, net.b1\n"
+            "  note: what is found by name cannot be told by its place, nor an array from several\n"
             "  help: return the gradient in the structure of the parameters",
             None,
             lambda p: {"net": right(p["net"])["dW1"]},
@@ -201,6 +203,7 @@ def cases() -> dict[str, Case]:
         ),
         "wrong-type": Case(
             "error[wrong-type]: `db1` is a str, expected a numpy array of shape (4, 1)\n"
+            "  note: text, objects, masked and sparse arrays are no plain arrays of numbers\n"
             "  help: sparse or wrapped arrays need a call such as .toarray() or .numpy()",
             "b1",
             wrong("db1", lambda db1: "text"),
@@ -252,7 +255,8 @@ def cases() -> dict[str, Case]:
         "not-finite": Case(
             "error[not-finite]: `db1` is not finite in 2 of 4 entries, the first being "
             "`b1[1, 0]` = nan\n"
-            "  help: look for a division by zero, an overflow, or the log or root of 0",
+            "  note: a division by zero, an overflow, or the log or root of 0 gives such values\n"
+            "  help: write that in a stable form, such as np.logaddexp(0, z) for log(1 + exp(z))",
             "b1",
             wrong("db1", lambda db1: np.array([[0.5], [np.nan], [np.inf], [0.25]])),
         ),
