@@ -125,7 +125,9 @@ def _not_passed(report: GradientReport, most: int) -> list[str]:
     if report.approximate:
         lines.append(f"  note: the gradient was declared approximate to {report.approximate:.1e}")
     for finding in errors[1:most]:
-        lines += str(_worded(finding, causes)).splitlines()
+        said = str(_worded(finding, causes)).splitlines()
+        # Of several with one cause it is told once.
+        lines += [said[0], *(line for line in said[1:] if line not in lines)]
     if len(errors) > most:
         more = counted(len(errors) - most, "more finding")
         lines.append(f"and {more}, in `report.findings`")
