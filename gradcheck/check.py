@@ -455,7 +455,8 @@ def _recognised(
             else:
                 findings = structure.of_no_examples(findings, block)
             kept[rows] = any(f.block == block.name and f.code == "not-summed" for f in findings)
-        if (made.decision.verdict == Verdict.PASS).all():
+        enough = claim.misshapen[block.name].size >= block.size
+        if enough and (made.decision.verdict == Verdict.PASS).all():
             findings = structure.of_right_values(findings, block.name)
     for name in [block.name for block, rows in claim.rows if not kept[rows].all()]:
         claim.without(name)

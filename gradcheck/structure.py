@@ -19,6 +19,7 @@ from gradcheck.parameters import Block, Key, Layout, children, path_name
 
 __all__ = [
     "SHAPES",
+    "SHAPE_CAUSE",
     "SHAPE_DUE",
     "Claim",
     "axis_of_examples",
@@ -183,7 +184,8 @@ def _found(
                 None,
                 "error",
                 f"{place} is {describe(gradient)}, expected {wanted}",
-                help="return the gradient in the structure of the parameters",
+                "what is found by name cannot be told by its place, nor an array from several",
+                "return the gradient in the structure of the parameters",
             )
         )
         return None
@@ -240,6 +242,7 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         find(
             "missing-block",
             f"the gradient has no `{block.name}`, expected shape {block.shape}",
+            "it was left out where it is returned, or has another name there",
             remedy=f"return it under the name `{block.name}` or `d{block.name}`",
         )
         return
@@ -251,7 +254,8 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         find(
             "wrong-type",
             f"`{label}` is {describe(leaf)}, expected a numpy array of shape {block.shape}",
-            remedy="sparse or wrapped arrays need a call such as .toarray() or .numpy()",
+            "text, objects, masked and sparse arrays are no plain arrays of numbers",
+            "sparse or wrapped arrays need a call such as .toarray() or .numpy()",
         )
         return
     array = np.asarray(leaf)
@@ -275,7 +279,11 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
         if block.is_complex:
             note = "the gradient of a real cost by a complex parameter z is dJ/dRe z + i dJ/dIm z"
         elif array.dtype.kind == "c":
+            note = "complex numbers on the way, as of np.fft or of a root of what is negative"
             remedy = "the gradient by a real parameter is real"
+        else:
+            note = "a comparison gives truth values, which say where and not how much"
+            remedy = "multiply what is due by them, or make them floats"
         find("dtype", f"`{label}` has dtype {array.dtype}, expected {block.dtype}", note, remedy)
         return
     if array.dtype.kind in "iu":
@@ -306,7 +314,8 @@ def _read(block: Block, label: str, leaf: Any, claim: Claim) -> None:
             "not-finite",
             f"`{label}` is not finite in {bad.size} of {flat.size} entries, the first being "
             f"`{block.entry(int(bad[0]))}` = {flat[bad[0]]}",
-            remedy="look for a division by zero, an overflow, or the log or root of 0",
+            "a division by zero, an overflow, or the log or root of 0 gives such values",
+            "write that in a stable form, such as np.logaddexp(0, z) for log(1 + exp(z))",
         )
     claim.values[block.name] = flat.astype(np.result_type(flat.dtype, np.float64))
     # Among subnormal numbers the rounding unit does not shrink with what it belongs to.
@@ -341,7 +350,7 @@ def _recognised(
         return array.T
     if axis is not None:
         return array.sum(axis=axis).reshape(block.shape)
-    if code == "scalar-bias":
+    if code == "scalar-bias" or array.size == 1 < block.size:
         return np.full(block.shape, array.item())
     return array.reshape(block.shape) if array.size == np.prod(block.shape) else None
 
@@ -391,8 +400,9 @@ def of_right_values(findings: Sequence[Finding], block: str) -> list[Finding]:
     ]
 
 
+SHAPE_CAUSE = "an axis was summed over, cut or added on the way"
 SHAPE_DUE = "a gradient has the shape of its parameter"
-"""Help where nothing more is known of a wrong shape."""
+"""Note and help where nothing more is known of a wrong shape."""
 
 SHAPES = ("rank-1", "row-vector", "scalar-bias", "not-summed", "transposed", "wrong-shape")
 """Codes of findings about a wrong shape."""
@@ -445,10 +455,13 @@ def _shape_story(block: Block, label: str, came: tuple[int, ...]) -> tuple[str, 
     if column and len(came) == 2 and came[0] == due[0]:
         return "not-summed", grows, sum_with
     if len(due) == 2 and came == due[::-1]:
-        return "transposed", "", SHAPE_DUE
+        return "transposed", "rows and columns are exchanged", SHAPE_DUE
     if row and came[1:] == (1,):
         return "wrong-shape", grows, f"{sum_with}, which leaves one column for each unit"
-    return "wrong-shape", grows, SHAPE_DUE
+    if int(np.prod(came)) == int(np.prod(due)):
+        note = "; ".join(filter(None, ("a reshape or ravel was not undone", grows)))
+        return "wrong-shape", note, f"reshape to {due}"
+    return "wrong-shape", grows or SHAPE_CAUSE, SHAPE_DUE
 
 
 def of_emptiness(block: Block) -> Finding:

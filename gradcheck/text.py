@@ -23,7 +23,7 @@ from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.findings import Finding, some
-from gradcheck.structure import SHAPE_DUE
+from gradcheck.structure import SHAPE_CAUSE, SHAPE_DUE
 from gradcheck.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -125,7 +125,9 @@ def _not_passed(report: GradientReport, most: int) -> list[str]:
     if report.approximate:
         lines.append(f"  note: the gradient was declared approximate to {report.approximate:.1e}")
     for finding in errors[1:most]:
-        lines += str(_worded(finding, causes)).splitlines()
+        said = str(_worded(finding, causes)).splitlines()
+        # Of several with one cause it is told once.
+        lines += [said[0], *(line for line in said[1:] if line not in lines)]
     if len(errors) > most:
         more = counted(len(errors) - most, "more finding")
         lines.append(f"and {more}, in `report.findings`")
@@ -242,9 +244,12 @@ def _repeats(cause: Diagnosis, before: Diagnosis) -> bool:
 
 
 def _worded(finding: Finding, causes: Sequence[Diagnosis]) -> Finding:
-    """The finding without the help that any wrong shape has, where a cause has its own."""
-    helped = any(c.block == finding.block or c.kind == "swapped" for c in causes)
-    return replace(finding, help="") if helped and finding.help == SHAPE_DUE else finding
+    """The finding without what is said of any wrong shape, where a cause says more."""
+    if finding.help != SHAPE_DUE:
+        return finding
+    if not any(c.block == finding.block or c.kind == "swapped" for c in causes):
+        return finding
+    return replace(finding, note=finding.note.replace(SHAPE_CAUSE, ""), help="")
 
 
 def _share(cause: Diagnosis) -> str:

@@ -293,21 +293,6 @@ def large_inputs(rng):
 
 MISTAKES = (
     Mistake(
-        net("identity"),
-        "dW1 not divided by m",
-        edit("dZ1 @ X.T / m", "dZ1 @ X.T"),
-        {"sum-for-mean"},
-        "W1",
-    ),
-    Mistake(
-        net("identity"),
-        "db1 over both axes",
-        edit(DB1, "np.sum(dZ1)"),
-        {"summed-over-all-axes"},
-        "b1",
-    ),
-    Mistake(net("identity"), "sign of dW2", after(W2=np.negative), {"sign"}, "W2"),
-    Mistake(
         f.net, "dW1 not divided by m", edit("dZ1 @ X.T / m", "dZ1 @ X.T"), {"sum-for-mean"}, "W1"
     ),
     Mistake(
@@ -1026,7 +1011,7 @@ MISTAKES = (
         f.poisson_regression,
         "counts forgotten in dw",
         edit("dw = X.T @ r", "dw = X.T @ rate / m"),
-        {"unexplained"},
+        {"argument-ignored", "unexplained"},
         "w",
     ),
     Mistake(
@@ -1533,6 +1518,21 @@ MISTAKES = (
         "M",
         names_all=True,
     ),
+    Mistake(
+        net("identity"),
+        "dW1 not divided by m",
+        edit("dZ1 @ X.T / m", "dZ1 @ X.T"),
+        {"sum-for-mean"},
+        "W1",
+    ),
+    Mistake(
+        net("identity"),
+        "db1 over both axes",
+        edit(DB1, "np.sum(dZ1)"),
+        {"summed-over-all-axes"},
+        "b1",
+    ),
+    Mistake(net("identity"), "sign of dW2", after(W2=np.negative), {"sign"}, "W2"),
 )
 
 if __name__ == "__main__":

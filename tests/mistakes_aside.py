@@ -376,7 +376,7 @@ ASIDE = (
         f.poisson_regression,
         "exposure forgotten",
         edit("exposure * np.exp", "np.exp"),
-        {"unexplained"},
+        {"argument-ignored"},
         "w",
         exact=False,
     ),

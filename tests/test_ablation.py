@@ -1,4 +1,4 @@
-"""An example that a gradient leaves out is found by the cost without it."""
+"""What a gradient leaves out, an example or an argument, is found by the cost without it."""
 
 import numpy as np
 import pytest
@@ -145,3 +145,56 @@ def diagnosed(change):
 )
 def test_factor_that_is_due_is_measured_where_it_is_an_argument(change, kind, hint):
     assert diagnosed(change) == (kind, hint)
+
+
+WEIGHTS = RNG.uniform(0.5, 2.0, size=len(X))
+SHIFT = RNG.normal(size=len(X))
+MASK = (RNG.random(Y.shape) < 0.7) * 1.0
+
+
+def weighted(p, X, Y, weights, shift, mask, tau):
+    off = mask * (np.tanh(X @ p["W"] + p["b"] + shift[:, None]) - Y)
+    return np.mean(weights * np.sum(np.cosh(off), axis=1)) + tau * np.sum(np.cosh(p["W"]))
+
+
+def gradient_of_weighted(p, X, Y, weights, shift, mask, tau):
+    A = np.tanh(X @ p["W"] + p["b"] + shift[:, None])
+    dZ = weights[:, None] * mask * np.sinh(mask * (A - Y)) * (1 - A**2) / len(X)
+    return {"W": X.T @ dZ + tau * np.sinh(p["W"]), "b": np.sum(dZ, axis=0)}
+
+
+FORGOTTEN = {
+    "weights": (np.ones(len(X)), "is right for the cost with 1 in place of `weights`"),
+    "shift": (np.zeros(len(X)), "is right for the cost without `shift`"),
+    "mask": (np.ones(Y.shape), "is right for the cost with 1 in place of `mask`"),
+    "tau": (0.0, "is right for the cost without `tau`"),
+}
+
+
+@pytest.mark.parametrize("name", FORGOTTEN)
+def test_argument_that_a_gradient_leaves_out_is_named(name):
+    instead, words = FORGOTTEN[name]
+    args = {"weights": WEIGHTS, "shift": SHIFT, "mask": MASK, "tau": 0.2}
+
+    def wrong(p, X, Y, *_):
+        return gradient_of_weighted(p, X, Y, **{**args, name: instead})
+
+    report = check_gradient(weighted, wrong, PARAMS, args=(X, Y, *args.values()))
+
+    assert check_gradient(weighted, gradient_of_weighted, PARAMS, args=(X, Y, *args.values()))
+    wrong_blocks = {"W"} if name == "tau" else {"W", "b"}
+    assert {d.block for d in report.diagnoses} == wrong_blocks
+    assert {(d.kind, d.evidence) for d in report.diagnoses} == {("argument-ignored", words)}
+    assert {d.sure for d in report.diagnoses} == {"likely"}
+
+
+def test_argument_without_which_the_cost_is_undefined_is_no_explanation():
+    def scaled(w, scale):
+        return np.sum(np.cosh(w) / scale)
+
+    scale = np.array([1.0, -2.0, 0.5])
+    report = check_gradient(
+        scaled, lambda w, scale: np.cos(9 * w), np.array([0.3, 1.0, -0.7]), args=(scale,)
+    )
+
+    assert report.diagnoses[0].kind == "unexplained"

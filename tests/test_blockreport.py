@@ -24,12 +24,16 @@ def of_squares(gradient, at=X):
         (lambda x: 0 * x, "3 of 3 entries wrong: 0 where it should not be"),
         (lambda x: x * (1 + 1e-5), "3 of 3 entries wrong, by the factor 1.00001"),
         (
+            lambda x: x * (1 + 1e-7 * np.array([1, 0.3, 1])),
+            "3 of 3 entries wrong, by up to 4e-07 (1e-07 of the largest)",
+        ),
+        (
             lambda x: x * np.array([1, 2, 3]),
             "2 of 3 entries wrong, by up to 8 (2 of the largest)",
         ),
         (lambda x: x + np.array([0, 0, 4]), "1 of 3 entries wrong: 0 where it should not be"),
     ],
-    ids=["large", "small", "sign", "negative", "zero", "factor", "pattern", "one"],
+    ids=["large", "small", "sign", "negative", "zero", "factor", "roundings", "pattern", "one"],
 )
 def test_size_of_the_mistake_is_put_into_words(gradient, words):
     assert of_squares(gradient).blocks["x"].size_of_mistake() == words

@@ -421,3 +421,25 @@ def test_a_right_total_tells_of_another_axis_only_if_that_is_as_long(m, told):
     names = Names(data=(("X", np.ones((3, m))),), examples=frozenset({m}))
 
     assert kinds(claim, Setting(names), truth=truth, at=AT[0], bar=BAR[0]) == told
+
+
+def test_two_entries_of_other_signs_tell_nothing_of_a_penalty_of_signs():
+    truth, at, bar = np.array([0.3, -1.2]), np.array([0.5, -0.7]), BAR[0, :2]
+
+    reversed_ = kinds(truth[::-1], truth=truth, at=at, bar=bar)
+
+    assert not any(kind.startswith("regulariser") for kind in reversed_)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ((("columns of X", 7), ("rows of W", 4)), {"sum-for-mean"}),
+        ((("columns of X", 7), ("rows of W", 7)), {"sum-for-mean", "constant-ratio"}),
+        ((("m", 7), ("n", 7)), {"sum-for-mean", "constant-ratio"}),
+    ],
+)
+def test_number_of_examples_that_is_another_size_too_leaves_two_kinds(sizes, told):
+    setting = Setting(Names(sizes=sizes, examples=frozenset({7})), others={"W": suspect(7 * TRUTH)})
+
+    assert kinds(7 * TRUTH, setting) == told

@@ -105,6 +105,7 @@ def cases() -> dict[str, Case]:
     return {
         "missing-block": Case(
             "error[missing-block]: the gradient has no `b1`, expected shape (4, 1)\n"
+            "  note: it was left out where it is returned, or has another name there\n"
             "  help: return it under the name `b1` or `db1`",
             "b1",
             lambda p: {"W1": p["W1"].copy()},
@@ -171,6 +172,7 @@ def cases() -> dict[str, Case]:
         ),
         "wrong-shape": Case(
             "error[wrong-shape]: `dW1` has shape (4, 2), expected (4, 3)\n"
+            "  note: an axis was summed over, cut or added on the way\n"
             "  help: a gradient has the shape of its parameter",
             "W1",
             wrong("dW1", lambda dW1: dW1[:, 1:]),
@@ -184,6 +186,7 @@ def cases() -> dict[str, Case]:
         ),
         "wrong-structure": Case(
             "error[wrong-structure]: the gradient is a list of length 2, expected dict of W1, b1\n"
+            "  note: what is found by name cannot be told by its place, nor an array from several\n"
             "  help: return the gradient in the structure of the parameters",
             None,
             lambda p: list(right(p).values()),
@@ -191,6 +194,7 @@ def cases() -> dict[str, Case]:
         "wrong-structure inside": Case(
             "error[wrong-structure]: `net` is an array of shape (4, 3) and dtype float64, "
             "expected dict of net.W1, net.b1\n"
+            "  note: what is found by name cannot be told by its place, nor an array from several\n"
             "  help: return the gradient in the structure of the parameters",
             None,
             lambda p: {"net": right(p["net"])["dW1"]},
@@ -199,6 +203,7 @@ def cases() -> dict[str, Case]:
         ),
         "wrong-type": Case(
             "error[wrong-type]: `db1` is a str, expected a numpy array of shape (4, 1)\n"
+            "  note: text, objects, masked and sparse arrays are no plain arrays of numbers\n"
             "  help: sparse or wrapped arrays need a call such as .toarray() or .numpy()",
             "b1",
             wrong("db1", lambda db1: "text"),
@@ -220,9 +225,24 @@ def cases() -> dict[str, Case]:
         ),
         "dtype complex for real": Case(
             "error[dtype]: `db1` has dtype complex128, expected float64\n"
+            "  note: complex numbers on the way, as of np.fft or of a root of what is negative\n"
             "  help: the gradient by a real parameter is real",
             "b1",
             wrong("db1", lambda db1: db1 + 0j),
+        ),
+        "dtype of a comparison": Case(
+            "error[dtype]: `db1` has dtype bool, expected float64\n"
+            "  note: a comparison gives truth values, which say where and not how much\n"
+            "  help: multiply what is due by them, or make them floats",
+            "b1",
+            wrong("db1", lambda db1: db1 > 0),
+        ),
+        "a reshape not undone": Case(
+            "error[wrong-shape]: `dW1` has shape (12,), expected (4, 3)\n"
+            "  note: the values are right, the shape is not; a reshape or ravel was not undone\n"
+            "  help: reshape to (4, 3)",
+            "W1",
+            wrong("dW1", np.ravel),
         ),
         "dtype real for complex": Case(
             "error[dtype]: `gradient of z` has dtype float64, expected complex128\n"
@@ -235,7 +255,8 @@ def cases() -> dict[str, Case]:
         "not-finite": Case(
             "error[not-finite]: `db1` is not finite in 2 of 4 entries, the first being "
             "`b1[1, 0]` = nan\n"
-            "  help: look for a division by zero, an overflow, or the log or root of 0",
+            "  note: a division by zero, an overflow, or the log or root of 0 gives such values\n"
+            "  help: write that in a stable form, such as np.logaddexp(0, z) for log(1 + exp(z))",
             "b1",
             wrong("db1", lambda db1: np.array([[0.5], [np.nan], [np.inf], [0.25]])),
         ),

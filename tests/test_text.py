@@ -323,4 +323,14 @@ def test_blocks_of_other_shapes_that_are_exchanged_are_one_mistake():
     (diagnosis,) = report.diagnoses
     assert (diagnosis.kind, diagnosis.block) == ("swapped", "a")
     assert "has the shape of its parameter" not in str(report)
+    assert "on the way" not in str(report)
     assert "exchange them where they are returned" in str(report)
+
+
+def test_what_several_findings_have_in_common_is_told_once():
+    params = {name: np.ones(3) for name in "abc"}
+    nothing = {name: np.full(3, np.nan) for name in "abc"}
+    text = str(check_gradient(lambda p: sum(np.sum(v**2) for v in p.values()), nothing, params))
+
+    assert text.count("[not-finite]: ") == 3
+    assert text.count("  note: ") == text.count("  help: ") == 1

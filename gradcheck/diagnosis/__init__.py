@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from gradcheck.diagnosis.hypotheses import guesses
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.diagnosis.patterns import (
     at_kinks,
-    of_example,
+    left_out,
     patterns,
     unmeasured,
     where,
@@ -163,7 +164,7 @@ def _of_block(suspect: Suspect, setting: Setting) -> list[Diagnosis]:
             # A factor without a name explains nothing where there is one entry.
             unknown = f"{few[0].evidence}; no known kind of mistake gives this number"
             plain = replace(few[0], kind="unexplained", evidence=unknown)
-            few = [guess for guess, _ in of_example(suspect, setting)] or [plain, *few]
+            few = list(islice(left_out(suspect, setting), 1)) or [plain, *few]
     else:
         few = patterns(suspect, setting)
     return found + [_diagnosis(guess, suspect, len(few)) for guess in few]

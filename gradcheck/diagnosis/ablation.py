@@ -17,13 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.diagnosis.names import Names
+from gradcheck.diagnosis.names import Names, arguments
 from gradcheck.differences import Point, first_pass
 from gradcheck.functions import Cost
 from gradcheck.noise import Values
 from gradcheck.verdict import FLOOR
 
-__all__ = ["Cut", "Examples", "penalty_of"]
+__all__ = ["Cut", "Examples", "StandIns", "penalty_of"]
+
+
+TARGETS = {"y", "t", "target", "targets", "label", "labels", "out", "output", "outputs"}
+"""What the outputs that a cost compares with are called: they are left out last."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,112 @@ class Examples:
         if self.cost.evaluations + 4 * len(ways) >= self.limit:
             return None
         return _slopes(self.cost, self.point, cut.of(self.cost.args), block, ways)
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A neutral value in place of one of the arguments.
+
+    Attributes
+    ----------
+    place : int
+        Of the argument.
+    number : float
+        0 or 1.
+    words : str
+        What the cost is then, such as ``without `offset```.
+    late : bool
+        Whether it is tried after the examples: one rarely leaves out outputs, or a number.
+    """
+
+    place: int
+    number: float
+    words: str
+    late: bool
+
+    def of(self, args: Sequence[Any]) -> list[Any]:
+        """The arguments with the number in place of one of them."""
+        value = args[self.place]
+        instead = self.number if np.ndim(value) == 0 else np.full_like(value, self.number)
+        return [instead if k == self.place else other for k, other in enumerate(args)]
+
+
+class StandIns:
+    """A cost whose arguments are replaced one by one with 0, or with 1.
+
+    A gradient that forgets an offset, a weight or a mask is right for the cost without it.
+
+    Parameters
+    ----------
+    cost : Cost
+    point : Point
+    tried : list of StandIn
+        The most likely first.
+    limit : int
+        Evaluations of the cost, all in all, after which nothing more is tried.
+    """
+
+    def __init__(self, cost: Cost, point: Point, tried: list[StandIn], limit: int) -> None:
+        self.cost, self.point, self.tried, self.limit = cost, point, tried, limit
+
+    @classmethod
+    def of(cls, cost: Cost, point: Point, limit: int) -> StandIns:
+        """Those for the arguments of a cost.
+
+        Parameters
+        ----------
+        cost : Cost
+        point : Point
+        limit : int
+        """
+        tried = []
+        for place, value in enumerate(cost.args):
+            alone = arguments(cost.call, (*[None] * place, value))
+            name = next((name for name, leaf in alone if leaf is value), "")
+            for number, words in (
+                (0.0, f"without `{name}`"),
+                (1.0, f"with 1 in place of `{name}`"),
+            ):
+                if name and _may_stand(value, number):
+                    late = np.ndim(value) == 0 or name.lower() in TARGETS
+                    tried.append(StandIn(place, number, words, late))
+        return cls(cost, point, tried, limit)
+
+    def found(self, stand_in: StandIn) -> None:
+        """Try nothing but this from now on."""
+        self.tried[:] = [stand_in]
+
+    def slopes(self, block: str, ways: Values, stand_in: StandIn) -> tuple[Values, Values] | None:
+        """Slopes of the cost with a stand-in along directions in a block, and their bars.
+
+        None if enough evaluations have been made.
+        """
+        if self.cost.evaluations + 4 * len(ways) > self.limit:
+            return None
+        return _slopes(self.cost, self.point, stand_in.of(self.cost.args), block, ways)
+
+
+LONG = 1000
+"""Entries of a matrix that are looked at first."""
+
+
+def _may_stand(value: Any, number: float) -> bool:
+    """Whether 0, or 1, says that an argument is left out.
+
+    Weights and masks are no less than 0, and left out they are 1; matrices of any sign are data.
+    """
+    if isinstance(value, (float, np.floating)):
+        return value != number
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub" or value.size < 2:
+        return False
+    if value.dtype.kind in "iu" and value.max() > 1:
+        return False  # most often places in another array
+    vector = max(value.shape) == value.size
+    switch = all(np.isin(part, (0, 1)).all() for part in (value.flat[:LONG], value))
+    if not (vector or switch) or (value == number).all():
+        return False
+    factor = bool((value >= 0).all())
+    return factor if number else not factor or vector
 
 
 def penalty_of(

@@ -43,7 +43,8 @@ def penalties(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             named = ";" in words and np.ptp(base) > 0
             free = 0.5 if named or (";" in words and base.size == 1) else 1
             constant = not power and np.ptp(base) == 0 and ";" not in words
-            if free < 1 or (base.size > 1 and not constant):
+            # Two signs leave nothing that would bear them out.
+            if free < 1 or (base.size > 2 - power and not constant):
                 yield Guess(kind, words, predicted, suspect.bar, free=free, hint=hint)
 
 

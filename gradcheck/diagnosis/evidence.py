@@ -17,7 +17,7 @@ import numpy as np
 
 from gradcheck.comparison import Comparison
 from gradcheck.diagnosis import Diagnosis, diagnose, once
-from gradcheck.diagnosis.ablation import Examples, penalty_of
+from gradcheck.diagnosis.ablation import Examples, StandIns, penalty_of
 from gradcheck.diagnosis.elsewhere import Elsewhere
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.patterns import PLACES
@@ -110,6 +110,7 @@ def explain(
         still=still,
         stepping=elsewhere.stepping if elsewhere else frozenset(),
         examples=Examples.of(cost, point, names, limit),
+        stand_ins=StandIns.of(cost, point, limit),
     )
     beside = {}
     for name, array in claim.misshapen.items():

@@ -213,6 +213,12 @@ KINDS = {
         "derive this block anew, term by term",
         "dZ2 = A2  # - Y is missing",
     ),
+    "argument-ignored": Kind(
+        "an argument of the cost is left out of the gradient",
+        "use the argument as the cost does",
+        "dW = X.T @ residual  # for X.T @ (weights * residual)",
+        adds=True,
+    ),
     "normalisation-term": Kind(
         "a term of the mean or of the standard deviation is missing, or has the wrong factor",
         "dx = (dxh - mean(dxh) - xh * mean(dxh * xh)) / std, for xh = (x - mean(x)) / std",

@@ -16,7 +16,7 @@ import dis
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set, Sized
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -110,7 +110,7 @@ class Names:
         dimensions : mapping of str to int, optional
             The user's own names of sizes; others are then not looked for.
         """
-        held = [*_arguments(cost, args), *_held(cost, DEPTH)]
+        held = [*arguments(cost, args), *_held(cost, DEPTH)]
         data = _distinct([(n, v) for n, v in held if isinstance(v, np.ndarray) and v.ndim])
         scalars = _distinct([(name, float(v)) for name, v in held if _is_scalar(v)])
         inner = {size for _, shape in params for size in shape}
@@ -155,6 +155,15 @@ class Names:
     def of_size(self, factor: float, close: float = CLOSE) -> list[str]:
         """The name of a size, above 2, that is `factor`: ``["5 = rows of W"]``."""
         return self._equal_to(factor, {n for _, n in self.sizes if n > 2}, close)
+
+    def is_size_of(self, blocks: Collection[str], factor: float, close: float = CLOSE) -> bool:
+        """Whether a parameter has a size that is `factor`, or the user has a name for one."""
+        ends = tuple(f" of {block}" for block in blocks)
+        return any(
+            abs(factor - n) <= close * n
+            for name, n in self.sizes
+            if name.endswith(ends) or (" of " not in name and name not in EXAMPLES)
+        )
 
     def _equal_to(self, factor: float, sizes: Set[int], close: float) -> list[str]:
         found = sorted(n for n in sizes if abs(factor - n) <= close * n)
@@ -319,7 +328,7 @@ def _products(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, int]]:
             yield f"{n} * {k}, axes {i} and {j} of {name}", n * k
 
 
-def _arguments(
+def arguments(
     cost: Callable[..., Any], args: tuple[Any, ...], first: int = 1
 ) -> Iterator[tuple[str, Any]]:
     """Arrays and numbers in `args`, by the names that `cost` has from its `first` argument on."""
@@ -337,7 +346,7 @@ def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if depth == 0:
         return
     if isinstance(function, functools.partial):
-        yield from _arguments(function.func, function.args, first=0)
+        yield from arguments(function.func, function.args, first=0)
         # What is given here stands before the defaults that it replaces.
         for name, value in function.keywords.items():
             yield from _leaves(name, value)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -24,7 +25,15 @@ from gradcheck.diagnosis.names import CLOSE
 from gradcheck.diagnosis.suspect import Array, Guess, Setting, Suspect
 from gradcheck.verdict import FLOOR
 
-__all__ = ["PLACES", "at_kinks", "of_example", "patterns", "unexplained", "unmeasured", "where"]
+__all__ = [
+    "PLACES",
+    "at_kinks",
+    "left_out",
+    "patterns",
+    "unexplained",
+    "unmeasured",
+    "where",
+]
 
 PLACES = {"unexplained", "single-entry", "single-row", "single-column"}
 """Kinds that say where a mistake is, and not what it is."""
@@ -40,12 +49,7 @@ def patterns(suspect: Suspect, setting: Setting) -> list[Guess]:
     """Mistakes in a part of the block, or in one example; else the residual's own pattern."""
     found = list(_in_part(suspect, setting))
     if not found:
-        seen = _of_data(suspect, setting)
-        told = list(of_example(suspect, setting, seen[1] if seen else None))
-        if seen and told and seen[1] == told[0][1]:
-            # The data say where it is, and the cost without it what was done there.
-            return [replace(seen[0], evidence=told[0][0].evidence)]
-        found = [guess for guess, _ in ([seen] if seen else told)]
+        found = list(islice(left_out(suspect, setting), 1))
     return found or [unexplained(suspect)]
 
 
@@ -68,10 +72,11 @@ def _in_part(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     largest = np.abs(suspect.claim[right]).max()
     if count == 1 and largest <= abs(part.claim[0]) < abs(part.truth[0]):
         kinds.append("clipped")
-    if how and how[0].kind in PENALTIES and (count > 1 or _is_end(wrong)):
+    if how and how[0].kind in PENALTIES:
         # What is not penalised, one row or column of a matrix, or one end, holds the biases.
-        extra = kinds and how[0].kind != "regulariser-missing"
-        kinds.insert(0, "regulariser-on-bias" if extra else how[0].kind)
+        extra = bool(kinds) and how[0].kind != "regulariser-missing"
+        if count > 1 or (extra and _is_end(wrong)):
+            kinds.insert(0, "regulariser-on-bias" if extra else how[0].kind)
     elif how and not kinds:
         kinds.append(how[0].kind)
     if not kinds:
@@ -238,19 +243,67 @@ def _one_example(suspect: Suspect, words: str, spare: float) -> Guess:
     return Guess("single-example", words, suspect.claim, suspect.bar, free=float(apart - spare))
 
 
-def of_example(
+def _ways(suspect: Suspect) -> Array:
+    """One direction in a block, or two if it has several entries."""
+    rng, several = np.random.default_rng(0), min(2, suspect.claim.size)
+    sizes = rng.choice([-1.0, 1.0], (several, *suspect.shape))
+    ways: Array = sizes * rng.uniform(0.5, 1.5, (several, *suspect.shape))
+    return ways
+
+
+def left_out(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
+    """What the gradient leaves out: an argument of the cost, or an example."""
+    yield from _of_stand_in(suspect, setting, late=False)
+    seen = _of_data(suspect, setting)
+    for guess, k in _of_example(suspect, setting, seen[1] if seen else None):
+        if seen and k == seen[1]:
+            # The data say where it is, and the cost without it what was done there.
+            yield replace(seen[0], evidence=guess.evidence)
+        elif not seen:
+            yield guess
+    if seen:
+        yield seen[0]
+    yield from _of_stand_in(suspect, setting, late=True)
+
+
+def _of_stand_in(suspect: Suspect, setting: Setting, *, late: bool) -> Iterator[Guess]:
+    """The gradient of the cost without one of its arguments."""
+    stand_ins = setting.stand_ins
+    if stand_ins is None or np.iscomplexobj(suspect.claim) or not suspect.known.all():
+        return
+    ways = _ways(suspect)
+    for stand_in in [one for one in stand_ins.tried if one.late == late]:
+        # Most are ruled out by the first direction.
+        for way in ways:
+            found = stand_ins.slopes(suspect.name, way[None], stand_in)
+            if found is None:
+                return
+            (slope,), (error,) = found
+            claim, size = np.sum(way * suspect.claim), np.sum(np.abs(way * suspect.claim))
+            apart = abs(claim - np.sum(way * suspect.truth)) > 4 * error
+            if not (apart and abs(claim - slope) <= 2 * error + FLOOR * size):
+                break
+        else:
+            stand_ins.found(stand_in)
+            words = f"is right for the cost {stand_in.words}"
+            apart = np.count_nonzero(suspect.wrong & suspect.known)
+            free = float(apart - len(ways))
+            yield Guess("argument-ignored", words, suspect.claim, suspect.bar, free=free)
+            return
+
+
+def _of_example(
     suspect: Suspect, setting: Setting, first: int | None = None
 ) -> Iterator[tuple[Guess, int]]:
     """One example left out, or counted twice, as the cost without it shows; and its number.
 
     Where it is known which is off, that is the `first` one tried.
     """
-    examples, shape = setting.examples, suspect.shape
+    examples = setting.examples
     if examples is None or np.iscomplexobj(suspect.claim) or not suspect.known.all():
         return
-    rng = np.random.default_rng(0)
-    several = min(2, suspect.claim.size)
-    ways = rng.choice([-1.0, 1.0], (several, *shape)) * rng.uniform(0.5, 1.5, (several, *shape))
+    ways = _ways(suspect)
+    several = len(ways)
 
     def along(array: Array, ways: Array = ways) -> Array:
         total: Array = (ways * array).reshape(several, -1).sum(axis=1)

@@ -49,8 +49,11 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
     if not counts and not setting.names.data:
         # Of a cost without data, the parameters themselves may count what is summed over.
         counts = counted(setting.names.of_size, *OF_OTHERS)
-    yield from counts
     rest = [name for name in named if not counts or name in SIMPLE.values()]
+    # A 2 is that of a square before it is a size of what is summed over.
+    late = bool(rest) and not examples
+    if not late:
+        yield from counts
     if rest:
         evidence = f"is {size}; {'; or '.join(rest[:2])}"
         yield Guess("constant-ratio", evidence, predicted, width, free=0.5)
@@ -58,7 +61,9 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
             yield Guess("sign", evidence, predicted, width, free=0.5)
         elif not counts and setting.names.data:
             yield from counted(setting.names.of_size, *OF_OTHERS)
-    elif counts and not examples:
+        if late:
+            yield from counts
+    elif counts and (not examples or _is_other_size(float(np.real(c)), close, setting)):
         # A size that a factor is by chance is none that is summed over.
         yield replace(counts[0], kind="constant-ratio", hint="")
     elif not counts:
@@ -73,6 +78,11 @@ def factors(suspect: Suspect, setting: Setting) -> Iterator[Guess]:
         ):
             if 2.5 < n < 100 and abs(n - np.round(n)) <= close * n:
                 yield Guess(kind, f"is {size}", predicted, width, free=free, hint=hint)
+
+
+def _is_other_size(c: float, close: float, setting: Setting) -> bool:
+    """Whether a number of examples, or its inverse, is a size of a parameter as well."""
+    return any(setting.names.is_size_of(setting.others, x, close) for x in (c, 1 / c))
 
 
 def _is_round(x: float) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gradcheck.diagnosis.ablation import Examples
+from gradcheck.diagnosis.ablation import Examples, StandIns
 from gradcheck.diagnosis.names import Names
 from gradcheck.verdict import FLOOR
 
@@ -156,6 +156,8 @@ class Setting:
         Blocks whose claim moves in the steps of a shorter number.
     examples : Examples, optional
         The cost without one of its examples.
+    stand_ins : StandIns, optional
+        The cost without one of its arguments.
     """
 
     names: Names = field(default_factory=Names)
@@ -167,6 +169,7 @@ class Setting:
     still: Callable[[str], bool] | None = None
     stepping: frozenset[str] = frozenset()
     examples: Examples | None = None
+    stand_ins: StandIns | None = None
 
 
 @dataclass(frozen=True)
