@@ -19,9 +19,10 @@ from gradcheck.differences import Nature
 from gradcheck.errormap import ErrorMap, error_map
 from gradcheck.ladder import Curve
 from gradcheck.parameters import Block
+from gradcheck.reasons import REASONS
 from gradcheck.verdict import Verdict, worst_of
 
-__all__ = ["REASONS", "BlockReport", "Entry", "plain"]
+__all__ = ["BlockReport", "Entry", "plain"]
 
 
 @dataclass(frozen=True)
@@ -70,29 +71,12 @@ class Entry:
             text += f"numerical {self.numerical:.12g} +- {self.error:.1e}"
         else:
             text += "no numerical value"
-        return text + (f" ({REASONS[self.reason]})" if self.reason else "")
+        return text + (f" ({REASONS[self.reason].short})" if self.reason else "")
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as plain data; what is not finite becomes None."""
         data = {name: plain(value) for name, value in vars(self).items()}
         return {**data, "index": list(self.index), "verdict": str(self.verdict)}
-
-
-REASONS = {
-    "noise": "the noise of the cost hides it",
-    "truncation": "the cost bends too much for a sharper bar",
-    "kink": "kink",
-    "corner": "kinks of several entries meet here, and slopes nearby are as different",
-    "jump": "the cost jumps here",
-    "edge": "known from one side only",
-    "outside": "there is no room for a step, or no cost, on both sides",
-    "gaps": "the cost is NaN or raises at some steps, and not at larger ones",
-    "flat": "the cost does not move at all",
-    "rough": "the cost is rough: steps of one size agree with the gradient, others do not",
-    "unsteady": "the cost makes jumps nearby, as an inner solver stopped early does",
-    "skipped": "not refined, since the block has failed",
-}
-"""What the reasons of inconclusive entries mean."""
 
 
 @dataclass(frozen=True, eq=False)

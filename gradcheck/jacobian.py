@@ -209,7 +209,11 @@ def _of_hessian(
         checks.symmetric()
     if hvp is not None:
         checks.along(hvp, args, np.random.default_rng(0), name="hvp")
-    return checks.report(evaluations)
+    report = checks.report()
+    evaluations += report.evaluations
+    return replace(
+        report, subject="Hessian", evaluations=evaluations, evaluated="the cost and its gradient"
+    )
 
 
 MEASURED = 2.5e-8
@@ -426,7 +430,7 @@ class Checks:
                 )
             )
 
-    def report(self, evaluations: int = 0) -> GradientReport:
+    def report(self) -> GradientReport:
         """All that was found, and what kind of mistake each wrong block is."""
         function, blocks = self.outputs.function, self.layout.blocks
         names = Names.of(
@@ -439,10 +443,12 @@ class Checks:
             overall(self.blocks, self.findings),
             self.blocks,
             tuple(self.findings),
-            evaluations + function.evaluations,
+            function.evaluations,
             self.calls,
             self.rules.approximate,
             (*structural, *diagnose(seen, wrong, Setting(names))),
+            subject="Jacobian",
+            evaluated="the function",
         )
 
     def _compare(

@@ -48,6 +48,9 @@ CALLS = 2
 """Further calls of a forward step that show whether it draws anew. Of a mask with a single entry
 one in four gives the same in all."""
 
+EVALUATED = "the forward step"
+"""What a report on a layer counts."""
+
 LINEAR = 1e3
 """Rounding units by which a backward step may miss being linear in its cotangent."""
 
@@ -125,6 +128,7 @@ def check_vjp(
         findings=everything,
         diagnoses=tuple(diagnoses),
         reproduce=f"{report.reproduce or 'the same call again'}; {said}",
+        evaluated=EVALUATED,
     )
 
 
@@ -212,6 +216,7 @@ class _Layer:
             gradient_evaluations=0,
             diagnoses=tuple(of_findings([finding], {}, {}, Names())),
             reproduce=reproduce,
+            evaluated=EVALUATED,
         )
 
     def product(self, params: Mapping[str, Any], cotangent: Values) -> Any:

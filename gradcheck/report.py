@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcheck.blockreport import REASONS, BlockReport, Entry, plain
+from gradcheck.blockreport import BlockReport, Entry, plain
 from gradcheck.diagnosis import Diagnosis
 from gradcheck.findings import Finding
 from gradcheck.text import SAID, as_text, counted
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "REASONS",
     "SAID",
     "BlockReport",
     "Entry",
@@ -109,6 +109,8 @@ class GradientReport:
         Which equations are wrong, where probes allow to tell.
     convention : str
         Of what the gradients of the intermediates are the derivatives.
+    subject, evaluated : str
+        What was checked, and what `evaluations` are of.
     """
 
     verdict: Verdict
@@ -122,6 +124,8 @@ class GradientReport:
     larger: str = ""
     blame: Blame | None = None
     convention: str = ""
+    subject: str = "gradient"
+    evaluated: str = "the cost"
 
     def __bool__(self) -> bool:
         return self.verdict == Verdict.PASS
@@ -143,6 +147,15 @@ class GradientReport:
         if len(wrong) != 1:
             return None
         return wrong[0].gradient
+
+    @property
+    def reason(self) -> str:
+        """Why most entries are open, in the blocks that do not pass if there are any; or empty."""
+        open_ones = [b for b in self.blocks.values() if b.verdict != Verdict.PASS]
+        reasons: Counter[str] = Counter()
+        for block in open_ones or self.blocks.values():
+            reasons.update(str(r) for r in block.reasons[block.verdicts != Verdict.PASS] if r)
+        return reasons.most_common(1)[0][0] if reasons else ""
 
     @property
     def resolution(self) -> float:
@@ -184,8 +197,10 @@ class GradientReport:
             "entries": self.entries,
             "resolution": plain(self.resolution),
             "approximate": self.approximate,
+            "subject": self.subject,
             "evaluations": self.evaluations,
             "gradient_evaluations": self.gradient_evaluations,
+            "evaluated": self.evaluated,
             "blocks": {name: block.to_dict() for name, block in self.blocks.items()},
             "findings": [finding.to_dict() for finding in self.findings],
             "diagnoses": [diagnosis.to_dict() for diagnosis in self.diagnoses],

@@ -23,6 +23,7 @@ from gradcheck.blockreport import BlockReport
 from gradcheck.diagnosis import Diagnosis
 from gradcheck.diagnosis.kinds import KINDS
 from gradcheck.findings import Finding, some
+from gradcheck.reasons import REASONS
 from gradcheck.structure import SHAPE_CAUSE, SHAPE_DUE
 from gradcheck.verdict import Verdict
 
@@ -132,7 +133,10 @@ def _not_passed(report: GradientReport, most: int) -> list[str]:
         more = counted(len(errors) - most, "more finding")
         lines.append(f"and {more}, in `report.findings`")
     lines += _table(report, most) + _details(report, most)
-    lines += _explained(causes, head, errors[:most], most) + _warnings(report)
+    lines += _explained(causes, head, errors[:most], most)
+    if report.verdict == Verdict.INCONCLUSIVE and report.reason:
+        lines.append(f"  help: {REASONS[report.reason].hint}")
+    lines += _warnings(report)
     if report.reproduce and "\n" not in report.reproduce:
         lines.append(f"  reproduce: {report.reproduce}")
     return lines
@@ -278,7 +282,7 @@ def _summary(report: GradientReport) -> str:
     if report.verdict == Verdict.INCONCLUSIVE:
         unclear = [name for name, b in report.blocks.items() if b.verdict != Verdict.PASS]
         return f"{some(unclear)} could not be checked"
-    return "the gradient agrees with its numerical derivatives"
+    return f"the {report.subject} agrees with its numerical derivatives"
 
 
 def _coverage(report: GradientReport) -> list[str]:
@@ -293,7 +297,8 @@ def _coverage(report: GradientReport) -> list[str]:
     if np.isnan(report.resolution):
         resolved = "no resolution: what passes lies between the slopes of kinks"
     lines = [
-        f"checked: {text} of {of}, by {counted(report.evaluations, 'evaluation')} of the cost",
+        f"checked: {text} of {of}, by {counted(report.evaluations, 'evaluation')} of "
+        f"{report.evaluated}",
         resolved,
     ]
     if report.convention:

@@ -302,3 +302,18 @@ def test_a_drawn_hessian_is_not_said_to_lack_symmetry():
     )
 
     assert [(f.code, f.block) for f in report.findings] == [("nondeterministic", "H")]
+
+
+def test_pass_says_what_was_checked_by_evaluations_of_what():
+    x = np.array([0.3, -0.7])
+    jacobian = check_jacobian(np.sin, lambda x: np.diag(np.cos(x)), x)
+    hessian = check_hessian(
+        lambda x: np.sin(x).sum(), lambda x: -np.diag(np.sin(x)), x, grad=np.cos
+    )
+
+    first, second, _ = str(jacobian).splitlines()
+    assert first == "PASS: the Jacobian agrees with its numerical derivatives"
+    assert second.endswith(f"by {jacobian.evaluations} evaluations of the function")
+    first, second, _ = str(hessian).splitlines()
+    assert first == "PASS: the Hessian agrees with its numerical derivatives"
+    assert second.endswith(f"by {hessian.evaluations} evaluations of the cost and its gradient")

@@ -105,7 +105,8 @@ def test_inconclusive_report_says_why():
         "INCONCLUSIVE: `x` could not be checked\n"
         "  block  shape  verdict       resolution\n"
         "  x      (1,)   INCONCLUSIVE           -  1 of 1 inconclusive, 1 at kinks\n"
-        "  x[0]: analytic 0.5, kink with slopes -1 and 1"
+        "  x[0]: analytic 0.5, kink with slopes -1 and 1\n"
+        "  help: move the point, or say on_kink='accept'"
     )
 
 

@@ -20,8 +20,9 @@ from collections.abc import Iterator, Mapping
 
 from gradcheck.diagnosis.kinds import KINDS, Kind
 from gradcheck.errors import InvalidInput
+from gradcheck.reasons import REASONS, Reason
 
-__all__ = ["FINDINGS", "REASONS", "VERDICTS", "WORDS", "explain", "listed", "nearest"]
+__all__ = ["FINDINGS", "VERDICTS", "WORDS", "explain", "listed", "nearest"]
 
 VERDICTS = {
     "PASS": Kind(
@@ -195,72 +196,7 @@ FINDINGS = {
 }
 """By their codes: what shows before any number is compared."""
 
-REASONS = {
-    "noise": Kind(
-        "the noise of the cost hides the derivative",
-        "compute in double precision, seed what is random, stop inner solvers later",
-        "cost = lambda x: float(np.float32(np.sum(x**2)))",
-    ),
-    "truncation": Kind(
-        "the cost bends too much for a sharper bar",
-        "move the point, or scale the parameter so that its size is near 1",
-        "np.sin(1e6 * x)",
-    ),
-    "kink": Kind(
-        "two slopes meet at the point; the value lies between them",
-        "move the point, or say on_kink='accept' (--on-kink accept)",
-        "np.maximum(x, 0.0) at x = 0",
-    ),
-    "corner": Kind(
-        "kinks of several entries meet here; the limits of gradients nearby (Clarke's generalised "
-        "gradient) are a range, in which the claim may lie",
-        "check at another point, such as one whose weights are neither 0 nor tiny",
-        "np.sum(np.maximum(W @ X, 0)) at W = 0",
-    ),
-    "jump": Kind(
-        "the cost jumps at the point: it has no derivative there",
-        "move the point, or look for a rounding or a comparison in the cost",
-        "np.round(x) at x = 0.5",
-    ),
-    "edge": Kind(
-        "the cost is defined on one side alone, and known from there too little",
-        "move the point inside, or say bounds=",
-        "np.sqrt(x) at x = 0",
-    ),
-    "outside": Kind(
-        "there is no room for a step, or no cost, on both sides",
-        "move the point away from its bounds",
-        "bounds=(1.0, 1.0)",
-    ),
-    "gaps": Kind(
-        "the cost is NaN or raises at some steps, and not at larger ones",
-        "look for what in the cost is undefined now and then, such as 0 / 0 or a random number",
-        "np.sum(x) / np.random.randint(3)",
-    ),
-    "flat": Kind(
-        "the cost does not move at all, so that nothing could have disagreed",
-        "use a point at which the cost depends on the parameter",
-        "np.maximum(x, 0.0) at x = -3",
-    ),
-    "rough": Kind(
-        "steps of one size agree with the gradient, others do not",
-        "look for float32 or a tolerance inside of the cost",
-        "np.sum(x.astype(np.float32) ** 2)",
-    ),
-    "unsteady": Kind(
-        "the cost makes jumps nearby, as an inner solver stopped early does",
-        "let the solver run on, or declare approximate=",
-        "while change > 1e-6: u = step(u, x)",
-    ),
-    "skipped": Kind(
-        "not refined, since its block has failed already",
-        "mend the block, and check again",
-        "block W: 2 of 6 entries wrong, 1 not decided",
-    ),
-}
-"""Why an entry is inconclusive."""
-
-WORDS: dict[str, Mapping[str, Kind]] = {
+WORDS: dict[str, Mapping[str, Kind | Reason]] = {
     "verdict": VERDICTS,
     "finding": FINDINGS,
     "diagnosis": KINDS,
@@ -329,7 +265,7 @@ def _bare(word: str) -> str:
     return (inside.group(1) if inside else word).strip("[]` ").lower().replace("_", "-")
 
 
-def _entry(of: str, word: str, kind: Kind) -> str:
+def _entry(of: str, word: str, kind: Kind | Reason) -> str:
     lines = [textwrap.fill(f"{word} ({of}): {kind.meaning}", 100, subsequent_indent="    ")]
     lines += [f"  example: {kind.example}"] if kind.example else []
     return "\n".join([*lines, f"  help: {kind.hint}"])

@@ -37,7 +37,8 @@ from gradcheck.check import assert_gradient, check_gradient
 from gradcheck.errors import InvalidInput
 from gradcheck.functions import copy_arrays, in_short
 from gradcheck.layers import check_vjp
-from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
+from gradcheck.reasons import REASONS
+from gradcheck.report import GradientError, GradientInconclusive, GradientReport
 from gradcheck.verdict import Verdict
 from gradcheck.watch import watching
 
@@ -262,11 +263,7 @@ ALONE = "with jac=True `cost` returns the pair (value, gradient)"
 
 def _reason(report: GradientReport) -> str:
     """Why most entries are open that are."""
-    reasons: Counter[str] = Counter()
-    for block in report.blocks.values():
-        reasons.update(str(r) for r in block.reasons[block.verdicts != Verdict.PASS] if r)
-    worst = reasons.most_common(1)
-    return REASONS.get(worst[0][0], worst[0][0]) if worst else "nothing could be compared"
+    return REASONS[report.reason].short if report.reason else "nothing could be compared"
 
 
 def at_point(subject: Subject, arrays: Arrays, passing: Passing | None = None) -> Outcome:

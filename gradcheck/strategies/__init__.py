@@ -35,7 +35,8 @@ from gradcheck.calls import Bound, Plan, plan
 from gradcheck.check import check_dimensions, check_gradient, check_options
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
-from gradcheck.report import REASONS, GradientError, GradientInconclusive, GradientReport
+from gradcheck.reasons import REASONS
+from gradcheck.report import GradientError, GradientInconclusive, GradientReport
 from gradcheck.strategies.digest import digest
 from gradcheck.strategies.domains import Arrays, assemble, distinct
 from gradcheck.strategies.larger import Larger, sizes_in_short
@@ -565,13 +566,7 @@ def _is_undefined(bound: Bound) -> bool:
 
 def _reason(report: GradientReport) -> str:
     """Why most entries are open that are."""
-    reasons: Counter[str] = Counter()
-    for block in report.blocks.values():
-        reasons.update(str(r) for r in block.reasons[block.verdicts != Verdict.PASS] if r)
-    if not reasons:
-        return "nothing could be compared"
-    worst = reasons.most_common(1)[0][0]
-    return REASONS.get(worst, worst)
+    return REASONS[report.reason].short if report.reason else "nothing could be compared"
 
 
 def _ratio(report: GradientReport) -> float:

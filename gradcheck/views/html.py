@@ -25,7 +25,7 @@ from markupsafe import Markup, escape
 
 from gradcheck import __version__
 from gradcheck.errors import InvalidType
-from gradcheck.report import REASONS
+from gradcheck.reasons import REASONS
 from gradcheck.report import SAID as TOLD_BY_FINDING
 from gradcheck.text import COULD_PASS
 from gradcheck.views import svg
