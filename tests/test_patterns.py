@@ -203,6 +203,6 @@ def test_what_is_wrong_in_one_entry_is_the_hint_and_not_the_place_alone():
 
 @pytest.mark.parametrize(("off", "nearly"), [(1e-6, True), (5e-3, True), (0.1, False)])
 def test_block_that_is_nearly_right_may_be_what_a_tolerance_leaves(off, nearly):
-    claim = TRUTH + off * np.abs(TRUTH).max() * np.cos(np.arange(40.0)).reshape(TRUTH.shape)
+    claim = TRUTH + off * np.abs(TRUTH).max() * np.cos(np.arange(20.0)).reshape(TRUTH.shape)
 
     assert ("approximate=" in unexplained(suspect(claim)).hint) == nearly
