@@ -122,6 +122,8 @@ class Trial:
         self.excuses = {name: self._none() for name in ("noise", "rough", "unsteady", "corner")}
         self.doubts = {name: self._none() for name in ("rough", "noise", "skipped")}
         self._gaps, self._coarser_agree = self._none(), self._none()
+        self._jumps: Values | None = None
+        self._enough: Values = np.zeros(self.claim.shape[1])
 
     def _none(self) -> Bools:
         return np.zeros(self.claim.shape, dtype=bool)
@@ -226,6 +228,9 @@ class Trial:
             self._ask_for_jumps,
             self._ask_for_stairs,
             self._ask_for_corners,
+            # What the last answers excuse may leave small differences to decide.
+            self._ask_whether_rough,
+            self._ask_for_jumps,
         ):
             fails = made.verdict == Verdict.FAIL
             if not fails.any():
@@ -245,20 +250,29 @@ class Trial:
         """Differences as small as jumps may make them."""
         return np.asarray(self.off <= TINY_SHARE * self.block)
 
+    def _at_issue(self, fails: Bools) -> Bools:
+        """Small differences that decide about their block, since no other one fails in it."""
+        lost = np.zeros(self.group.max() + 1, dtype=bool)
+        lost[self.group[fails & ~self._small]] = True
+        return np.asarray(fails & ~lost[self.group])
+
     def _ask_whether_rough(self, fails: Bools) -> None:
         """Whether the function is rough where steps begin to matter."""
-        if ((self._small | self._coarser_agree) & fails).any():
+        if (self._at_issue(fails) | self._coarser_agree & fails).any():
             self.excuses["rough"] |= self._coarser_agree & self.point.rough
             self.excuses["unsteady"] |= (self.off <= SINGLE * self.block) & self.point.rough
 
     def _ask_for_jumps(self, fails: Bools) -> None:
         """Whether small jumps nearby, as of an inner solver, account for small differences."""
-        small, moved = self._small, self.off * self.units
-        at_issue = small & fails
+        at_issue, moved = self._at_issue(fails), self.off * self.units
         if at_issue.any():
-            point, enough = self.point, np.where(at_issue, moved / JUMPS, 0.0).max(axis=0)
-            height = jumps_nearby(point.f, point.x, point.noise.sigma, point.spacing, enough)
-            self.excuses["unsteady"] |= small & (moved <= JUMPS * height)
+            enough = np.where(at_issue, moved / JUMPS, 0.0).max(axis=0)
+            # Looked for until enough were found, or in vain: then they need no second look.
+            if self._jumps is None or (enough > self._jumps.clip(min=self._enough)).any():
+                point, self._enough = self.point, enough
+                known = point.f, point.x, point.noise.sigma, point.spacing
+                self._jumps = jumps_nearby(*known, enough)
+            self.excuses["unsteady"] |= self._small & (moved <= JUMPS * self._jumps)
 
     def _ask_for_stairs(self, fails: Bools) -> None:
         """Whether the function goes on in stairs that hide as much."""
