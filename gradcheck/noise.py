@@ -326,9 +326,10 @@ DIRECTIONS = 3
 """Random directions of such lines; one more runs through the origin, along which all parts of the
 point grow together: how fast a solver converges changes most along it."""
 
-ZOOM, ZOOMS = 8, 2
-"""By so much, and so often, the spacing is narrowed about what may be a jump. The height of a kink
-falls as the spacing, that of anything smooth faster, that of a fast ripple once it is resolved."""
+ZOOM, ZOOMS = 8, 8
+"""By so much, and so often, the spacing is narrowed about what may be a jump: that of a kink
+falls as the spacing, that of anything smooth, such as ``tanh(1e6 x)``, once it is resolved, and
+beside a pole it grows."""
 
 
 @np.errstate(all="ignore")
@@ -388,7 +389,7 @@ def _jump_along(
         x, step, before = x + np.median(place[seen]) * step, step / ZOOM, height
         height, place, closely = _tallest(_long_line(f, x, step, spacing))
         alone |= closely
-        seen &= (height > 100 * sigma) & (height > 2 * before / ZOOM)
+        seen &= (height > 100 * sigma) & (height > 2 * before / ZOOM) & (height < 4 * before)
     return np.where(seen & alone, height, 0.0)
 
 
