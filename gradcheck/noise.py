@@ -300,13 +300,21 @@ def roughness(f: Callable[[Values], Values], x: Values, sigma: Values, spacing: 
         Standard deviation, from the median of the differences, which a few kinks leave alone.
     """
     found = np.zeros(sigma.shape)
-    for exponent in ROUGH:
+
+    def medians(exponent: int) -> list[Values]:
         values = _long_line(f, x, _direction(x, None) * 2.0**exponent, spacing)
-        eighth, tenth = (
+        return [
             np.median(np.abs(np.diff(values, n=k, axis=0)), axis=0) / np.sqrt(comb(2 * k, k))
             for k in (8, 10)
-        )
+        ]
+
+    for exponent in ROUGH:
+        eighth, tenth = medians(exponent)
         rough = (tenth > LEVEL * eighth) & (eighth > 16 * NORMAL * sigma)
+        if rough.any():
+            # What grows with the spacing, and is no curve, is many kinks.
+            wider, curved = medians(exponent + 2)
+            rough &= ~((wider > 3 * eighth) & (curved > LEVEL * wider))
         found = np.maximum(found, np.where(rough, eighth / NORMAL, 0.0))
     return found
 

@@ -28,6 +28,9 @@ FARTHER, FEW = (4.0, 1.0, 0.25), 2
 """Steps beyond those of the ladder, as shares of the scale, and for how many entries they are made
 where the ladder meets no stairs: for those that are farthest off."""
 
+PROOF = 6
+"""Further halvings, across which a jump keeps its height while that of a kink falls by 64."""
+
 BESIDE = 4.0
 """What stairs hide is their height over their width. The width is not known, but a stair ends at
 the jump, and one of four stands that much nearer to its end or nearer still."""
@@ -122,15 +125,27 @@ def _jump(
 
     near, far = 0.0, abs(reach)
     at_near, at_far = float(point.value[column]), value(far)
-    over = np.log2(abs(reach) / least) if least > 0 else 0.0
-    for _ in range(max(HALVINGS, int(np.ceil(over)) if np.isfinite(over) else 0)):
-        # What has not risen by as much since the point was left is no jump that hides enough.
-        if abs(at_far - at_near - rate * (far - near)) < enough * near:
-            break
-        middle = (near + far) / 2
-        at_middle, half = value(middle), (far - near) / 2
-        if abs(at_middle - at_near - rate * half) > enough * half:
+
+    def rise() -> float:
+        return abs(at_far - at_near - rate * (far - near))
+
+    def halve(worth: float) -> None:
+        nonlocal near, at_near, far, at_far
+        middle, half = (near + far) / 2, (far - near) / 2
+        at_middle = value(middle)
+        if abs(at_middle - at_near - rate * half) > worth:
             far, at_far = middle, at_middle
         else:
             near, at_near = middle, at_middle
-    return abs(at_far - at_near - rate * (far - near)), far - near, far
+
+    over = np.log2(abs(reach) / least) if least > 0 else 0.0
+    for _ in range(max(HALVINGS, int(np.ceil(over)) if np.isfinite(over) else 0)):
+        # What has not risen by as much since the point was left is no jump that hides enough.
+        if rise() < enough * near:
+            break
+        halve(enough * (far - near) / 2)
+    found = rise(), far - near, far
+    if found[0] > 0:
+        for _ in range(PROOF):
+            halve(rise() / 2)
+    return found if rise() > found[0] / 4 else (0.0, *found[1:])
