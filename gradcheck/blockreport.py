@@ -20,7 +20,7 @@ from gradcheck.errormap import ErrorMap, error_map
 from gradcheck.ladder import Curve
 from gradcheck.parameters import Block
 from gradcheck.reasons import REASONS
-from gradcheck.verdict import Verdict, worst_of
+from gradcheck.verdict import Verdict
 
 __all__ = ["BlockReport", "Entry", "plain"]
 
@@ -131,7 +131,7 @@ class BlockReport:
         return cls(
             block=block,
             label=label,
-            verdict=Verdict.FAIL if wrong else worst_of(decision.verdict),
+            verdict=Verdict.FAIL if wrong else made.verdict,
             analytic=analytic.ravel(),
             numerical=found.derivative.ravel(),
             error=found.error.ravel(),

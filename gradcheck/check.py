@@ -39,7 +39,7 @@ from gradcheck.parameters import Block, Layout, flatten
 from gradcheck.probes import unprobed
 from gradcheck.report import BlockReport, GradientReport, overall, raised
 from gradcheck.structure import Claim
-from gradcheck.verdict import RESOLUTION, OnKink, Verdict, worst_of
+from gradcheck.verdict import RESOLUTION, OnKink, Verdict
 from gradcheck.watch import watched
 
 __all__ = ["assert_gradient", "check_dimensions", "check_gradient", "check_options", "checked"]
@@ -252,7 +252,7 @@ def checked(
         findings += _unchanged(f, x, value, findings)
         told = any(f.code in ("nondeterministic", "stale-cache") for f in findings)
         if elsewhere and not told:
-            passed = worst_of(comparison.decision.verdict) == Verdict.PASS
+            passed = comparison.verdict == Verdict.PASS
             findings += elsewhere.memory(point, passed=passed)
         findings += _conjugated(claim, comparison)
         comparison, findings = _recognised(claim, comparison, findings, known)

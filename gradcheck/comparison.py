@@ -18,7 +18,7 @@ from gradcheck.differences import Differences, Indices, Nature, Point
 from gradcheck.ladder import Ladder
 from gradcheck.noise import Values
 from gradcheck.trial import Method, Rules, Trial
-from gradcheck.verdict import Decision, Verdict
+from gradcheck.verdict import Decision, Verdict, worst_of
 
 __all__ = ["Comparison", "Method", "Rules", "compare", "worst_first"]
 
@@ -42,6 +42,11 @@ class Comparison:
     found: Differences
     decision: Decision
     curves: NDArray[np.object_]
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of all entries together."""
+        return worst_of(self.decision.verdict, self.found.nature == Nature.FLAT)
 
     def transposed(self) -> Comparison:
         """The same, with outputs for rows and entries for columns."""

@@ -243,7 +243,8 @@ class Differences:
     error : ndarray
         The derivative is within this of the truth. Infinite where nothing can be said.
     noise : ndarray
-        The part of `error` that is noise; the rest is truncation. At a kink, that of its slopes.
+        The part of `error` that is noise; the rest is truncation. At a kink, by how much its
+        slopes may be off.
     step : ndarray
         The coarsest step that entered.
     nature : ndarray of Nature

@@ -395,6 +395,13 @@ def _at_kinks(found: Differences, steps: Steps, offers: _Offers, sigma: Values) 
         for array in (steps.left, steps.right, steps.h)
     )
     gap = np.abs(right - left)
+    # One-sided slopes are off by a share of the change from the next coarser step.
+    bent = np.fmax.reduce(
+        [
+            np.abs(np.take_along_axis(-np.diff(array, axis=0), last[None] - 1, axis=0)[0])
+            for array in (steps.left, steps.right)
+        ]
+    )
     within = offers.best(finer_than=np.where(kinked, reach, np.inf))
     trusted = within.error < 0.01 * SAFETY * gap
     # Steps within may not be sharp enough to say that the kink is not at the point itself. What
@@ -409,7 +416,9 @@ def _at_kinks(found: Differences, steps: Steps, offers: _Offers, sigma: Values) 
         derivative=chosen(within.derivative, found.derivative, (left + right) / 2),
         error=chosen(within.error, found.error, np.inf),
         noise=np.where(
-            open_kink, CONFIDENCE * sigma / reach, chosen(within.noise, found.noise, np.inf)
+            open_kink,
+            CONFIDENCE * sigma / reach + np.nan_to_num(bent),
+            chosen(within.noise, found.noise, np.inf),
         ),
         step=chosen(within.step, found.step, reach),
         nature=marked(found.nature, open_kink, Nature.KINK),

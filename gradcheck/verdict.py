@@ -206,8 +206,7 @@ def decide(
     kink = found.nature == Nature.KINK
     blocked = (found.nature == Nature.JUMP) | (found.nature == Nature.OUTSIDE)
     passes = fits & (seen <= enough) & ~blocked
-    gap = np.abs(found.right - found.left)
-    slack = 0.02 * gap + np.where(kink, found.noise, 0.0) + rounding + approximate * size
+    slack = np.where(kink, found.noise, 0.0) + rounding + (FLOOR + approximate) * size
     low, high = np.fmin(found.left, found.right), np.fmax(found.left, found.right)
     between = kink & ~passes & (claim >= low - slack) & (claim <= high + slack)
     fails = ~fits & ~blocked & ~between & np.where(kink, True, known)
@@ -232,13 +231,21 @@ def decide(
     return Decision(verdict, reason, seen)
 
 
-def worst_of(verdicts: NDArray[np.object_]) -> Verdict:
+def worst_of(verdicts: NDArray[np.object_], still: NDArray[np.bool_]) -> Verdict:
     """The verdict of a group: FAIL if one fails, PASS if one passes, else INCONCLUSIVE.
 
-    A single entry that cannot be resolved does not spoil a block whose others are.
+    A single entry that cannot be resolved does not spoil a block whose others are. Nor does one
+    along which the function stands still carry a block in which nothing else passes.
+
+    Parameters
+    ----------
+    verdicts : ndarray of Verdict
+    still : ndarray of bool
+        Where the function does not move.
     """
     if np.any(verdicts == Verdict.FAIL):
         return Verdict.FAIL
-    if np.any(verdicts == Verdict.PASS):
+    telling = np.ones_like(still) if still.all() else ~still
+    if np.any(telling & (verdicts == Verdict.PASS)):
         return Verdict.PASS
     return Verdict.INCONCLUSIVE

@@ -128,8 +128,8 @@ def test_at_a_stationary_point_the_slopes_nearby_set_the_scale():
 def test_noise_in_the_slopes_of_a_kink_is_not_held_against_a_claim():
     kink = found(0.0, np.inf, Nature.KINK, -1.0, 1.0)
 
-    assert verdict(1.06, kink)[0] == Verdict.FAIL
-    assert verdict(1.06, replace(kink, noise=np.array([0.05])))[0] == Verdict.KINK
+    assert verdict(1.001, kink)[0] == Verdict.FAIL
+    assert verdict(1.04, replace(kink, noise=np.array([0.05])))[0] == Verdict.KINK
 
 
 def test_a_noisy_derivative_accuses_beyond_three_bars_only():
@@ -177,7 +177,22 @@ def test_a_remainder_of_steep_slopes_may_have_lost_its_last_digits():
 def test_verdict_of_a_group(members, expected):
     group = np.array([Verdict(name) for name in members.split()], dtype=object)
 
-    assert worst_of(group) == expected
+    assert worst_of(group, np.zeros(group.shape, dtype=bool)) == expected
+
+
+@pytest.mark.parametrize(
+    ("members", "still", "expected"),
+    [
+        ("PASS INCONCLUSIVE", [1, 0], Verdict.INCONCLUSIVE),
+        ("PASS PASS INCONCLUSIVE", [1, 0, 0], Verdict.PASS),
+        ("PASS PASS", [1, 1], Verdict.PASS),
+        ("PASS FAIL", [1, 0], Verdict.FAIL),
+    ],
+)
+def test_where_nothing_moves_a_pass_does_not_carry_what_is_open(members, still, expected):
+    group = np.array([Verdict(name) for name in members.split()], dtype=object)
+
+    assert worst_of(group, np.array(still, dtype=bool)) == expected
 
 
 def test_every_verdict_of_a_report_is_a_verdict():
