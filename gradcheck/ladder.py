@@ -398,7 +398,7 @@ def _at_kinks(found: Differences, steps: Steps, offers: _Offers, sigma: Values) 
     # One-sided slopes are off by a share of the change from the next coarser step.
     bent = np.fmax.reduce(
         [
-            np.abs(np.take_along_axis(-np.diff(array, axis=0), last[None] - 1, axis=0)[0])
+            np.abs(np.take_along_axis(np.diff(array, axis=0), last[None] - 1, axis=0)[0])
             for array in (steps.left, steps.right)
         ]
     )

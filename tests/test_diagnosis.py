@@ -607,3 +607,12 @@ def test_it_is_said_what_was_done_with_an_example_where_it_can_be_left_out(weigh
     (diagnosis,) = report.diagnoses
     assert (diagnosis.kind, diagnosis.evidence) == ("single-example", words)
     assert diagnosis.sure == "certain"
+
+
+def test_real_factor_of_a_complex_gradient_is_told_as_one():
+    z = np.array([1.0 + 2.0j, -0.5 + 0.3j, 0.7 - 1.1j])
+
+    report = check_gradient(lambda z: np.sum(np.abs(z) ** 2), lambda z: 2.0000024 * z, z)
+
+    assert report.verdict == Verdict.FAIL
+    assert "is too large by 1.2e-06 of what is due" in str(report)

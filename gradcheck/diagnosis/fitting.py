@@ -87,7 +87,7 @@ def number(value: Any) -> str:
 
 def times(c: complex) -> str:
     """What a factor makes of what is due, in words."""
-    if not np.isreal(c):
+    if abs(np.imag(c)) > FLOOR * abs(c):
         return f"{complex(c):.6g} times what is due"
     size = float(np.real(c))
     share = f"{abs(size - 1):.3g} of what is due"
