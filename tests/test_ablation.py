@@ -149,7 +149,10 @@ def test_factor_that_is_due_is_measured_where_it_is_an_argument(change, kind, hi
 
 WEIGHTS = RNG.uniform(0.5, 2.0, size=len(X))
 SHIFT = RNG.normal(size=len(X))
-MASK = (RNG.random(Y.shape) < 0.7) * 1.0
+# The more entries, the more evaluations a diagnosis may take.
+WIDE = RNG.normal(size=(9, 8))
+MASK = (RNG.random(WIDE.shape) < 0.7) * 1.0
+MANY = {"W": RNG.normal(size=(4, 8)), "b": RNG.normal(size=8)}
 
 
 def weighted(p, X, Y, weights, shift, mask, tau):
@@ -166,7 +169,7 @@ def gradient_of_weighted(p, X, Y, weights, shift, mask, tau):
 FORGOTTEN = {
     "weights": (np.ones(len(X)), "is right for the cost with 1 in place of `weights`"),
     "shift": (np.zeros(len(X)), "is right for the cost without `shift`"),
-    "mask": (np.ones(Y.shape), "is right for the cost with 1 in place of `mask`"),
+    "mask": (np.ones(WIDE.shape), "is right for the cost with 1 in place of `mask`"),
     "tau": (0.0, "is right for the cost without `tau`"),
 }
 
@@ -179,9 +182,9 @@ def test_argument_that_a_gradient_leaves_out_is_named(name):
     def wrong(p, X, Y, *_):
         return gradient_of_weighted(p, X, Y, **{**args, name: instead})
 
-    report = check_gradient(weighted, wrong, PARAMS, args=(X, Y, *args.values()))
+    report = check_gradient(weighted, wrong, MANY, args=(X, WIDE, *args.values()))
 
-    assert check_gradient(weighted, gradient_of_weighted, PARAMS, args=(X, Y, *args.values()))
+    assert check_gradient(weighted, gradient_of_weighted, MANY, args=(X, WIDE, *args.values()))
     wrong_blocks = {"W"} if name == "tau" else {"W", "b"}
     assert {d.block for d in report.diagnoses} == wrong_blocks
     assert {(d.kind, d.evidence) for d in report.diagnoses} == {("argument-ignored", words)}
