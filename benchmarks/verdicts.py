@@ -30,8 +30,9 @@ random from the families of `benchmarks/families.py`, which say what is hard abo
 Two families, `fixed_point_solver` and `conjugate_gradient_solver`, contain an iteration that stops
 at a tolerance. What they compute has another derivative than what is meant, by a relative 1e-8 to
 1e-2. A gradient that is right for what is meant is right here, too: the cost jumps nearby, which
-shows, and the entry is inconclusive. Bars may hold for either, and a lie is off from both. In `own_scales`, entries of 1e-9 stand beside
-others of 1e8, and what they do is below the noise of the sum.
+shows, and the entry is inconclusive. Bars may hold for either, and a lie is off from both. In
+`own_scales`, entries of 1e-9 stand beside others of 1e8, and what they do is below the noise of
+the sum.
 
 An entry is *inside the bar* if the true derivative lies within the stated error of the numerical
 one. A *lie* is a wrong entry that passes though the mistake is larger than the stated resolution
