@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -109,7 +109,7 @@ def _passed(report: GradientReport) -> list[str]:
 def _not_passed(report: GradientReport, most: int) -> list[str]:
     """The lines of a report that is no pass, with so many findings, blocks, causes at most."""
     errors = [f for f in report.findings if f.severity == "error"]
-    causes = [d for d in report.diagnoses if not _is_said(d, errors)]
+    causes = _once(d for d in report.diagnoses if not _is_said(d, errors))
     first = errors[0].block if errors else None
     head = next((d for d in causes if not errors or (first and d.block == first)), None)
     if errors:
@@ -147,6 +147,16 @@ def _is_said(diagnosis: Diagnosis, errors: Sequence[Finding]) -> bool:
     codes = {finding.code for finding in errors if finding.block == diagnosis.block}
     same = {"keepdims-forgotten": "rank-1"}.get(diagnosis.kind, diagnosis.kind)
     return diagnosis.kind in SAID and same in codes
+
+
+def _once(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
+    """Diagnoses without those of the second of two blocks that are said to be swapped."""
+    found: list[Diagnosis] = []
+    for d in diagnoses:
+        told = [f.evidence for f in found if f.kind == d.kind == "swapped"]
+        if not any(f"`{name}`" in text for name in (d.block, d.label) for text in told):
+            found.append(d)
+    return found
 
 
 def _is_of(diagnosis: Diagnosis, block: BlockReport) -> bool:

@@ -12,7 +12,7 @@ one entry many would fit, and all of them are named.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -32,7 +32,7 @@ from gradcheck.diagnosis.scaled import factors
 from gradcheck.diagnosis.suspect import CERTAIN, Array, Guess, Setting, Suspect, sureness
 from gradcheck.diagnosis.uncomputed import unmoved
 
-__all__ = ["Diagnosis", "diagnose", "once"]
+__all__ = ["Diagnosis", "diagnose"]
 
 SHOWN = 4
 """Guesses of one block that are reported."""
@@ -72,14 +72,14 @@ def diagnose(
     if together:
         shared = set.intersection(*({d.kind for d in found} for found in blocks.values()))
         apart = [d for found in blocks.values() for d in found if d.kind in shared - OF_FACTOR]
-        return (*together, *once(apart))
+        return (*together, *apart)
     stale = [d for found in blocks.values() for d in found[:2] if d.kind == "stale-cache"]
     if 1 < len(wrong) == len(stale):
         # One factor may lack the parameters; that none of the blocks has them is no accident.
         explains, entries = sum(d.explains for d in stale), sum(d.entries for d in stale)
         whole = replace(stale[0], block=None, explains=explains, entries=entries)
         return (replace(whole, sure="likely"),)
-    return tuple(once(d for name in wrong for d in _in_company(name, blocks)))
+    return tuple(d for name in wrong for d in _in_company(name, blocks))
 
 
 def _is_stale(found: Sequence[Diagnosis]) -> bool:
@@ -97,16 +97,6 @@ def _in_company(name: str, blocks: Mapping[str, list[Diagnosis]]) -> list[Diagno
     company = {d[0].kind for d in blocks.values() if d[0].entries > own[0].entries}
     told = own[0].kind != "unexplained"
     return sorted(own, key=lambda d: (told and d.sure != own[0].sure, d.kind not in company))
-
-
-def once(diagnoses: Iterable[Diagnosis]) -> list[Diagnosis]:
-    """Diagnoses without those of the second of two blocks that are said to be swapped."""
-    found: list[Diagnosis] = []
-    for d in diagnoses:
-        told = (f for f in found if f.kind == d.kind == "swapped")
-        if not any(f"`{d.block}`" in f.evidence for f in told):
-            found.append(d)
-    return found
 
 
 def _together(

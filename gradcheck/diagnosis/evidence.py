@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.comparison import Comparison
-from gradcheck.diagnosis import Diagnosis, diagnose, once
+from gradcheck.diagnosis import Diagnosis, diagnose
 from gradcheck.diagnosis.ablation import Examples, StandIns, penalty_of
 from gradcheck.diagnosis.elsewhere import Elsewhere
 from gradcheck.diagnosis.names import Names
@@ -123,7 +123,7 @@ def explain(
     done = {d.block for d in structural if d.sure == "certain" and d.kind != "conjugated"}
     wrong = [name for name, suspect in seen.items() if suspect.wrong.any() and name not in done]
     told = {(d.block, d.kind) for d in structural}
-    found, blocks = once(structural), {block for block, _ in told}
+    found, blocks = [*structural], {block for block, _ in told}
     for guessed in diagnose(seen, wrong, setting):
         # Where a finding says what is wrong, the place alone adds nothing.
         vague = guessed.kind in PLACES and blocks & {guessed.block, None}
