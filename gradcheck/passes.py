@@ -151,7 +151,8 @@ def over(claim: Any, factor: float) -> Any:
     if factor == 1 or isinstance(claim, np.ma.MaskedArray):
         return claim
     try:
-        return np.asarray(claim) / factor
+        with np.errstate(all="ignore"):
+            return np.asarray(claim) / factor
     except (TypeError, ValueError):
         return claim
 

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import backprop
@@ -521,6 +521,7 @@ def test_what_is_odd_of_the_last_layer_is_inherited_by_all_before(odd):
     st.sampled_from([1, M]),
     st.booleans(),
 )
+@example({"Z1": "complex", "Z2": "inf"}, M, True)
 def test_whatever_is_said_of_intermediates_there_is_a_report(odd, scale, through):
     through = through and not ALONE & {*odd.values()}
 
