@@ -525,7 +525,7 @@ def test_what_is_odd_of_the_last_layer_is_inherited_by_all_before(odd):
 def test_whatever_is_said_of_intermediates_there_is_a_report(odd, scale, through):
     through = through and not ALONE & {*odd.values()}
     # There are no whole numbers of complex ones.
-    through = through and not {"complex", "integers"} <= {*odd.values()}
+    through = through and not ("integers" in odd.values() and "complex" in " ".join(odd.values()))
 
     report = changed(
         {name: ODD[which] for name, which in odd.items()}, scale=scale, through=through
