@@ -148,6 +148,8 @@ def test_test_of_the_user_is_run(run):
 def test_layer_is_checked(run):
     spec = "x: n d; w: d k"
     assert run("layers", "mine:forward", "mine:backward", "--shapes", spec, "--quiet")[0] == 0
+    _, out, _ = run("layers", "mine", "--shapes", spec, "--examples", "3")
+    assert "evaluations of the forward step" in out
     assert run("--quiet", "layers", "mine", "--shapes", spec, "--examples", "3")[0] == 0
     assert run("--seed", "2", "layers", "mine", "--shapes", spec, "--seed=3")[0] == 0
 

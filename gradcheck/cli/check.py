@@ -287,11 +287,12 @@ def _text(outcome: Outcome, options: argparse.Namespace) -> str:
         lines.append(report.text(color=colors()))
     if many:
         names = ", ".join(report.blocks) if report else ""
+        evaluated = report.evaluated if report else "the cost"
         lines.append(headline(report))
         lines.append(
             f"checked: {_counted(outcome.entries, 'entry', 'entries')} of {names} in "
             f"{_counted(outcome.examples, 'example')}, by "
-            f"{_counted(outcome.evaluations, 'evaluation')} of the cost"
+            f"{_counted(outcome.evaluations, 'evaluation')} of {evaluated}"
         )
         lines += [
             f"not checked: {_counted(n, 'example')}, {reason}"
