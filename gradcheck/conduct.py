@@ -191,6 +191,10 @@ def of_redrawn(entry: str, first: float, second: float) -> Finding:
     )
 
 
+AFRESH = "run the forward pass inside of the gradient, or return both from `cost` with jac=True"
+"""What mends a gradient that an earlier call left."""
+
+
 def of_stale_cache(labels: Sequence[str], when: str) -> Finding:
     """A finding about a gradient that depends on earlier calls."""
     return Finding(
@@ -199,7 +203,7 @@ def of_stale_cache(labels: Sequence[str], when: str) -> Finding:
         "error",
         f"the gradient {when} ({some(labels)})",
         "it uses what an earlier call left, and not the point it is given",
-        "run the forward pass inside of the gradient, or return both from `cost` with jac=True",
+        AFRESH,
     )
 
 
@@ -211,7 +215,7 @@ def of_constancy(labels: Sequence[str]) -> Finding:
         "error",
         f"the gradient does not depend on the parameters, although the cost bends ({some(labels)})",
         "it is right at this point alone, as one is that an earlier call left",
-        "run the forward pass inside of the gradient, or return both from `cost` with jac=True",
+        AFRESH,
     )
 
 

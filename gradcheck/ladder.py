@@ -390,17 +390,15 @@ def _at_kinks(found: Differences, steps: Steps, offers: _Offers, sigma: Values) 
     kinked, last = _constant_run(steps.bend, 20 * CONFIDENCE * sigma / steps.h)
     if not kinked.any():
         return found
-    left, right, reach = (
-        np.take_along_axis(array + np.zeros(steps.plus.shape), last[None], axis=0)[0]
-        for array in (steps.left, steps.right, steps.h)
-    )
+
+    def at(array: Values, k: Indices) -> Values:
+        return np.take_along_axis(array + np.zeros(steps.plus.shape), k[None], axis=0)[0]
+
+    left, right, reach = (at(array, last) for array in (steps.left, steps.right, steps.h))
     gap = np.abs(right - left)
     # One-sided slopes are off by a share of the change from the next coarser step.
-    bent = np.fmax.reduce(
-        [
-            np.abs(np.take_along_axis(np.diff(array, axis=0), last[None] - 1, axis=0)[0])
-            for array in (steps.left, steps.right)
-        ]
+    bent = np.fmax(
+        np.abs(left - at(steps.left, last - 1)), np.abs(right - at(steps.right, last - 1))
     )
     within = offers.best(finer_than=np.where(kinked, reach, np.inf))
     trusted = within.error < 0.01 * SAFETY * gap

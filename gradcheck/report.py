@@ -22,6 +22,7 @@ import numpy as np
 from gradcheck.blockreport import BlockReport, Entry, plain
 from gradcheck.diagnosis import Diagnosis
 from gradcheck.findings import Finding
+from gradcheck.reasons import REASONS
 from gradcheck.text import SAID, as_text, counted
 from gradcheck.verdict import Verdict
 from gradcheck.watch import watched
@@ -156,6 +157,11 @@ class GradientReport:
         for block in open_ones or self.blocks.values():
             reasons.update(str(r) for r in block.reasons[block.verdicts != Verdict.PASS] if r)
         return reasons.most_common(1)[0][0] if reasons else ""
+
+    @property
+    def why(self) -> str:
+        """That reason in words, for an event or a line of a summary."""
+        return REASONS[self.reason].short if self.reason else "nothing could be compared"
 
     @property
     def resolution(self) -> float:

@@ -37,7 +37,6 @@ from gradcheck.check import assert_gradient, check_gradient
 from gradcheck.errors import InvalidInput
 from gradcheck.functions import copy_arrays, in_short
 from gradcheck.layers import check_vjp
-from gradcheck.reasons import REASONS
 from gradcheck.report import GradientError, GradientInconclusive, GradientReport
 from gradcheck.verdict import Verdict
 from gradcheck.watch import watching
@@ -189,7 +188,7 @@ class Outcome:
         self.entries += report.entries
         self.resolution = float(np.fmax(self.resolution, report.resolution))
         if report.verdict == Verdict.INCONCLUSIVE:
-            self.inconclusive[_reason(report)] += 1
+            self.inconclusive[report.why] += 1
         else:
             self.examples += 1
         if self.report is None or report.verdict != Verdict.INCONCLUSIVE:
@@ -259,11 +258,6 @@ def _listening(
 
 ALONE = "with jac=True `cost` returns the pair (value, gradient)"
 """How a check says that a function has no gradient with it."""
-
-
-def _reason(report: GradientReport) -> str:
-    """Why most entries are open that are."""
-    return REASONS[report.reason].short if report.reason else "nothing could be compared"
 
 
 def at_point(subject: Subject, arrays: Arrays, passing: Passing | None = None) -> Outcome:

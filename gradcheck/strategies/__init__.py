@@ -35,7 +35,6 @@ from gradcheck.calls import Bound, Plan, plan
 from gradcheck.check import check_dimensions, check_gradient, check_options
 from gradcheck.errors import InvalidInput, InvalidType
 from gradcheck.functions import as_scalar, copy_arrays
-from gradcheck.reasons import REASONS
 from gradcheck.report import GradientError, GradientInconclusive, GradientReport
 from gradcheck.strategies.digest import digest
 from gradcheck.strategies.domains import Arrays, assemble, distinct
@@ -421,7 +420,7 @@ class _Checker:
             larger = self._larger().says(arrays, report)
             raise GradientError(amended(replace(report, reproduce=repeated(), larger=larger)))
         if report.verdict != Verdict.PASS:
-            _reject(_reason(report), arrays, report)
+            _reject(report.why, arrays, report)
         hypothesis.target(_ratio(report), label="error bars between gradient and derivative")
         tally = _tally.get()
         if tally:
@@ -562,11 +561,6 @@ def _is_undefined(bound: Bound) -> bool:
         return not np.isfinite(as_scalar(value[0] if bound.jac else value))
     except Exception:
         return False
-
-
-def _reason(report: GradientReport) -> str:
-    """Why most entries are open that are."""
-    return REASONS[report.reason].short if report.reason else "nothing could be compared"
 
 
 def _ratio(report: GradientReport) -> float:
