@@ -18,13 +18,15 @@ from typing import Any
 import numpy as np
 
 from gradcheck.diagnosis.names import Names, arguments
-from gradcheck.differences import Point, first_pass
+from gradcheck.differences import FIRST, Point, first_pass
 from gradcheck.functions import Cost
 from gradcheck.noise import Values
 from gradcheck.verdict import FLOOR
 
-__all__ = ["Cut", "Examples", "StandIns", "penalty_of"]
+__all__ = ["CALLS", "Cut", "Examples", "StandIns", "penalty_of"]
 
+CALLS = 2 * len(FIRST)
+"""Evaluations that tell one derivative: to both sides, at each of the first steps."""
 
 TARGETS = {"y", "t", "target", "targets", "label", "labels", "out", "output", "outputs"}
 """What the outputs that a cost compares with are called: they are left out last."""
@@ -124,7 +126,7 @@ class Examples:
         pair of ndarray, shape (d,)
             None if enough evaluations have been made.
         """
-        if self.cost.evaluations + 4 * len(ways) >= self.limit:
+        if self.cost.evaluations + CALLS * len(ways) >= self.limit:
             return None
         return _slopes(self.cost, self.point, cut.of(self.cost.args), block, ways)
 
@@ -207,7 +209,7 @@ class StandIns:
 
         None if enough evaluations have been made.
         """
-        if self.cost.evaluations + 4 * len(ways) > self.limit:
+        if self.cost.evaluations + CALLS * len(ways) > self.limit:
             return None
         return _slopes(self.cost, self.point, stand_in.of(self.cost.args), block, ways)
 

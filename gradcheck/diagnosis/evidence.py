@@ -17,7 +17,7 @@ import numpy as np
 
 from gradcheck.comparison import Comparison
 from gradcheck.diagnosis import Diagnosis, diagnose
-from gradcheck.diagnosis.ablation import Examples, StandIns, penalty_of
+from gradcheck.diagnosis.ablation import CALLS, Examples, StandIns, penalty_of
 from gradcheck.diagnosis.elsewhere import Elsewhere
 from gradcheck.diagnosis.names import Names
 from gradcheck.diagnosis.patterns import PLACES
@@ -35,9 +35,6 @@ __all__ = ["explain", "suspects"]
 
 SHARE = 10
 """Less than one in so many of the evaluations made so far are for the diagnosis."""
-
-CALLS = 2 * len(FIRST)
-"""Evaluations that tell the derivative by one entry: to both sides, at each of the first steps."""
 
 PENALTY = 8
 """Evaluations that show what one number among the arguments does."""

@@ -364,7 +364,7 @@ def _unknown(suspect: Suspect, words: str, hint: str = "") -> Guess:
     return Guess("unexplained", words, np.full(suspect.shape, np.nan), suspect.bar, hint=hint)
 
 
-NEARLY = 1e-2
+OF_SOLVER = 1e-2
 """Off by no more than this share of its largest entry, a block may be what an inner solver leaves:
 of those that stopped at a relative 1e-3 to 1e-7, gradients were off by up to 2e-3."""
 
@@ -379,7 +379,7 @@ def unexplained(suspect: Suspect) -> Guess:
     """The residual's own pattern, in words."""
     residual, _ = _residual(suspect)
     size = np.abs(suspect.truth[suspect.known]).max(initial=0.0)
-    near = np.abs(residual).max(initial=0.0) <= NEARLY * size
+    near = np.abs(residual).max(initial=0.0) <= OF_SOLVER * size
     return _unknown(suspect, _shape_of_residual(suspect), STOPPED if near else "")
 
 
